@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the bindings are made from: the headers that the kernel crate has no bindings for, and the
+ * prototypes of our shims. helpers/ includes it too, so that the compiler checks both against it.
+ */
+#ifndef NFT_OFFLOAD_BINDINGS_HELPER_H
+#define NFT_OFFLOAD_BINDINGS_HELPER_H
+
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/inetdevice.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/percpu.h>
+#include <linux/proc_fs.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/workqueue.h>
+#include <net/dst.h>
+#include <net/gso.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/neighbour.h>
+#include <net/net_namespace.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_acct.h>
+#include <net/netfilter/nf_conntrack_core.h>
+#include <net/netfilter/nf_conntrack_extend.h>
+#include <net/netfilter/nf_conntrack_l4proto.h>
+#include <net/netfilter/nf_flow_table.h>
+#include <net/netfilter/nf_tables.h>
+#include <net/route.h>
+#include <net/xfrm.h>
+
+/* Constants that are macros with casts, which bindgen cannot evaluate. */
+static const unsigned long NFO_HZ = HZ;
+static const unsigned int NFO_GFP_ATOMIC = (__force unsigned int)(GFP_ATOMIC | __GFP_NOWARN);
+static const unsigned int NFO_GFP_ZERO = (__force unsigned int)__GFP_ZERO;
+static const unsigned int NFO_GFP_KERNEL = (__force unsigned int)(GFP_KERNEL | __GFP_NOWARN);
+static const unsigned long NFO_NF_CT_DAY = NF_CT_DAY;
+static const unsigned int NFO_NUD_VALID = NUD_VALID;
+static const unsigned int NFO_NUD_LIVE = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
+static const unsigned int NFO_FLOWI_FLAG_ANYSRC = FLOWI_FLAG_ANYSRC;
+static const unsigned int NFO_SKB_DST_NOREF = SKB_DST_NOREF;
+
+/* sync */
+void nfo_spin_lock_bh(spinlock_t *lock);
+void nfo_spin_unlock_bh(spinlock_t *lock);
+bool nfo_spin_trylock_bh(spinlock_t *lock);
+void nfo_init_rwsem(struct rw_semaphore *sem);
+void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn);
+bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay);
+
+/* per-CPU */
+void nfo_this_cpu_inc(u64 __percpu *counter);
+void nfo_this_cpu_add(u64 __percpu *counter, u64 n);
+u64 nfo_per_cpu_sum(u64 __percpu *counter);
+
+/* skb */
+bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len);
+int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
+bool nfo_skb_is_gso(const struct sk_buff *skb);
+bool nfo_skb_sec_path(const struct sk_buff *skb);
+unsigned int nfo_ip_options_len(const struct sk_buff *skb);
+const void *nfo_skb_header_pointer(const struct sk_buff *skb, int offset, int len, void *buffer);
+int nfo_dev_queue_xmit(struct sk_buff *skb, struct net_device *dev, struct dst_entry *dst,
+		       u64 __percpu *packets);
+int nfo_dev_hard_header(struct sk_buff *skb, struct net_device *dev, const void *daddr);
+
+/* devices */
+void nfo_dev_hold(struct net_device *dev);
+void nfo_dev_put(struct net_device *dev);
+bool nfo_dev_has_forward_path(const struct net_device *dev);
+bool nfo_dev_has_header(const struct net_device *dev);
+struct net *nfo_dev_net(const struct net_device *dev);
+struct net *nfo_read_pnet(const possible_net_t *pnet);
+struct proc_dir_entry *nfo_proc_net(const struct net *net);
+struct net_device *nfo_netdev_notifier_info_to_dev(void *info);
+bool nfo_is_valid_ether_addr(const u8 *addr);
+
+/* routes and neighbours */
+bool nfo_dst_hold_safe(struct dst_entry *dst);
+struct dst_entry *nfo_skb_dst(const struct sk_buff *skb);
+struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
+bool nfo_dst_has_xfrm(const struct dst_entry *dst);
+unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst);
+unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst);
+u32 nfo_rt6_get_cookie(const struct dst_entry *dst);
+struct neighbour *nfo_dst_neigh_lookup(const struct dst_entry *dst, const void *daddr);
+void nfo_neigh_release(struct neighbour *n);
+int nfo_neigh_event_send(struct neighbour *n);
+void nfo_flowi4_set_dscp(struct flowi4 *fl4, const struct sk_buff *skb);
+__be32 nfo_ip6_flowinfo(const struct sk_buff *skb);
+
+/* conntrack */
+struct nf_conn *nfo_ct_get(const struct sk_buff *skb, enum ip_conntrack_info *ctinfo);
+void nfo_ct_hold(struct nf_conn *ct);
+void nfo_ct_put(struct nf_conn *ct);
+bool nfo_ct_hold_not_zero(struct nf_conn *ct);
+struct net *nfo_ct_net(const struct nf_conn *ct);
+bool nfo_ct_has_helper(const struct nf_conn *ct);
+bool nfo_ct_tcp_established(const struct nf_conn *ct);
+void nfo_ct_refresh(struct nf_conn *ct, u32 timeout);
+u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state);
+u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state);
+u32 nfo_flowtable_tcp_timeout(const struct net *net);
+u32 nfo_flowtable_udp_timeout(const struct net *net);
+bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit);
+void nfo_ct_clear_status(struct nf_conn *ct, unsigned int bit);
+
+/* nf_tables */
+u8 nfo_nft_genmask_next(const struct net *net);
+bool nfo_nft_use_inc(u32 *use);
+void nfo_nft_use_dec(u32 *use);
+void nfo_nft_use_inc_restore(u32 *use);
+u8 nfo_nft_pf(const struct nft_pktinfo *pkt);
+void nfo_flow_block_init(struct flow_block *block);
+
+#endif

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Thin shims over static inlines and macros, for Rust to call. No logic belongs here: what decides
+ * something is written in Rust.
+ */
+#include "bindings_helper.h"
+
+#include "helpers/conntrack.c"
+#include "helpers/device.c"
+#include "helpers/dst.c"
+#include "helpers/nft.c"
+#include "helpers/percpu.c"
+#include "helpers/skb.c"
+#include "helpers/sync.c"

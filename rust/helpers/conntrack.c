@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+struct nf_conn *nfo_ct_get(const struct sk_buff *skb, enum ip_conntrack_info *ctinfo)
+{
+	return nf_ct_get(skb, ctinfo);
+}
+
+void nfo_ct_hold(struct nf_conn *ct)
+{
+	refcount_inc(&ct->ct_general.use);
+}
+
+void nfo_ct_put(struct nf_conn *ct)
+{
+	nf_ct_put(ct);
+}
+
+/* Acquire: whoever won the reference sees the status of the entry that the reference is for. */
+bool nfo_ct_hold_not_zero(struct nf_conn *ct)
+{
+	return refcount_inc_not_zero_acquire(&ct->ct_general.use);
+}
+
+struct net *nfo_ct_net(const struct nf_conn *ct)
+{
+	return nf_ct_net(ct);
+}
+
+bool nfo_ct_has_helper(const struct nf_conn *ct)
+{
+	return nf_ct_ext_exist(ct, NF_CT_EXT_HELPER);
+}
+
+bool nfo_ct_tcp_established(const struct nf_conn *ct)
+{
+	return nf_conntrack_tcp_established(ct);
+}
+
+void nfo_ct_refresh(struct nf_conn *ct, u32 timeout)
+{
+	nf_ct_refresh(ct, timeout);
+}
+
+bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit)
+{
+	return test_and_set_bit(bit, &ct->status);
+}
+
+void nfo_ct_clear_status(struct nf_conn *ct, unsigned int bit)
+{
+	clear_bit(bit, &ct->status);
+}
+
+u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state)
+{
+	return READ_ONCE(nf_tcp_pernet((struct net *)net)->timeouts[state]);
+}
+
+u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state)
+{
+	return READ_ONCE(nf_udp_pernet((struct net *)net)->timeouts[state]);
+}
+
+u32 nfo_flowtable_tcp_timeout(const struct net *net)
+{
+	return READ_ONCE(nf_tcp_pernet((struct net *)net)->offload_timeout);
+}
+
+u32 nfo_flowtable_udp_timeout(const struct net *net)
+{
+	return READ_ONCE(nf_udp_pernet((struct net *)net)->offload_timeout);
+}

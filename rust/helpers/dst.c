@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+
+bool nfo_dst_hold_safe(struct dst_entry *dst)
+{
+	return dst_hold_safe(dst);
+}
+
+struct dst_entry *nfo_skb_dst(const struct sk_buff *skb)
+{
+	return skb_dst(skb);
+}
+
+struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie)
+{
+	return dst_check(dst, cookie);
+}
+
+bool nfo_dst_has_xfrm(const struct dst_entry *dst)
+{
+	return dst_xfrm(dst);
+}
+
+unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst)
+{
+	return ip_dst_mtu_maybe_forward(dst, true);
+}
+
+unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst)
+{
+	return ip6_dst_mtu_maybe_forward(dst, true);
+}
+
+u32 nfo_rt6_get_cookie(const struct dst_entry *dst)
+{
+	return rt6_get_cookie(dst_rt6_info(dst));
+}
+
+struct neighbour *nfo_dst_neigh_lookup(const struct dst_entry *dst, const void *daddr)
+{
+	return dst_neigh_lookup(dst, daddr);
+}
+
+void nfo_neigh_release(struct neighbour *n)
+{
+	neigh_release(n);
+}
+
+int nfo_neigh_event_send(struct neighbour *n)
+{
+	return neigh_event_send(n, NULL);
+}
+
+void nfo_flowi4_set_dscp(struct flowi4 *fl4, const struct sk_buff *skb)
+{
+	fl4->flowi4_dscp = ip4h_dscp(ip_hdr(skb));
+}
+
+__be32 nfo_ip6_flowinfo(const struct sk_buff *skb)
+{
+	return ip6_flowinfo(ipv6_hdr(skb));
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+
+void nfo_spin_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void nfo_spin_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+bool nfo_spin_trylock_bh(spinlock_t *lock)
+{
+	return spin_trylock_bh(lock);
+}
+
+void nfo_init_rwsem(struct rw_semaphore *sem)
+{
+	init_rwsem(sem);
+}
+
+void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn)
+{
+	INIT_DELAYED_WORK(work, fn);
+}
+
+bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay)
+{
+	return queue_delayed_work(system_power_efficient_wq, work, delay);
+}

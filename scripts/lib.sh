@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Shared by every script here: where things live, how to talk, how to enter the builder.
+#
+# Nothing is ever built or installed on the host itself: the host only needs root and mmdebstrap.
+# All tools live in the builder, a Debian root in the cache, and run there in a private mount
+# namespace which sees the checkout as /src and the cache as /cache.
+
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SUITE=${NFT_OFFLOAD_SUITE:-sid}
+CACHE=${NFT_OFFLOAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nft-offload-rs}
+JOBS=$(nproc)
+
+# The builder is keyed by what it is made of, so that a changed list makes a new one.
+BUILDER_KEY=$SUITE-$(sha256sum "$TOP/scripts/builder.packages" | cut -c1-12)
+BUILDER=$CACHE/builder-$BUILDER_KEY
+
+say() { printf '==> %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Runs a long command with its output in a log; prints a line on progress every 20 seconds and,
+# if the command fails, the end of the log.
+#   step NAME LOG COMMAND...
+step() {
+	local name=$1 log=$2 start=$SECONDS pid ticker
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	say "$name …"
+	"$@" >"$log" 2>&1 &
+	pid=$!
+	(
+		while sleep 20; do
+			printf '    %s: %d s, %s\n' "$name" $((SECONDS - start)) \
+				"$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c1-90)" >&2
+		done
+	) &
+	ticker=$!
+	local rc=0
+	wait "$pid" || rc=$?
+	kill "$ticker" 2>/dev/null || true
+	wait "$ticker" 2>/dev/null || true
+	if [ "$rc" != 0 ]; then
+		tail -n 40 "$log" >&2
+		die "$name failed (whole log: $log)"
+	fi
+	say "$name: done in $((SECONDS - start)) s"
+}
+
+# Runs a command inside the builder. The mounts live and die with the command.
+#   in_builder COMMAND...
+in_builder() {
+	unshare --mount --propagation private -- \
+		"$TOP/scripts/enter-builder" "$BUILDER" "$TOP" "$CACHE" "$@"
+}
+
+# The kernel release resolved at set-up, e.g. 7.2.13+deb15-amd64.
+kernel_release() {
+	cat "$BUILDER/etc/nft-offload/release" 2>/dev/null || die "no kernel resolved yet: run 'make setup'"
+}
+
+# Where the trees of this kernel live, as the builder sees them.
+kernel_dir() {
+	printf '/cache/kernel-%s\n' "$(kernel_release)"
+}
+
+# Where our module is built for a flavour (stock, um, x86), as the builder sees it.
+module_dir() {
+	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "$1"
+}
