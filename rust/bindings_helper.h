@@ -7,6 +7,7 @@
 #define NFT_OFFLOAD_BINDINGS_HELPER_H
 
 #include <linux/etherdevice.h>
+#include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/module.h>
@@ -19,6 +20,7 @@
 #include <linux/proc_fs.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
+#include <linux/seq_file_net.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <linux/workqueue.h>
@@ -29,6 +31,7 @@
 #include <net/ipv6.h>
 #include <net/neighbour.h>
 #include <net/net_namespace.h>
+#include <net/netns/generic.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_acct.h>
 #include <net/netfilter/nf_conntrack_core.h>
@@ -48,7 +51,18 @@ static const unsigned long NFO_NF_CT_DAY = NF_CT_DAY;
 static const unsigned int NFO_NUD_VALID = NUD_VALID;
 static const unsigned int NFO_NUD_LIVE = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
 static const unsigned int NFO_FLOWI_FLAG_ANYSRC = FLOWI_FLAG_ANYSRC;
-static const unsigned int NFO_SKB_DST_NOREF = SKB_DST_NOREF;
+static const unsigned int NFO_ARPHRD_ETHER = ARPHRD_ETHER;
+static const unsigned int NFO_NETDEV_DOWN = NETDEV_DOWN;
+static const unsigned int NFO_NETDEV_UNREGISTER = NETDEV_UNREGISTER;
+static const unsigned int NFO_NETDEV_CHANGEMTU = NETDEV_CHANGEMTU;
+static const unsigned int NFO_NETDEV_CHANGEADDR = NETDEV_CHANGEADDR;
+static const unsigned int NFO_FLOWTABLE_HW_OFFLOAD = NF_FLOWTABLE_HW_OFFLOAD;
+static const unsigned int NFO_FLOWTABLE_COUNTER = NF_FLOWTABLE_COUNTER;
+static const unsigned int NFO_FLOW_TABLE_NAME = NFTA_FLOW_TABLE_NAME;
+static const unsigned int NFO_FLOW_MAX = NFTA_FLOW_MAX;
+static const int NFO_NFT_BREAK = NFT_BREAK;
+static const int NFO_EOPNOTSUPP = EOPNOTSUPP;
+static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
 
 /* sync */
 void nfo_spin_lock_bh(spinlock_t *lock);
@@ -56,6 +70,8 @@ void nfo_spin_unlock_bh(spinlock_t *lock);
 bool nfo_spin_trylock_bh(spinlock_t *lock);
 void nfo_init_rwsem(struct rw_semaphore *sem);
 void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn);
+void nfo_cond_resched(void);
+bool nfo_mod_delayed_work(struct delayed_work *work, unsigned long delay);
 bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay);
 
 /* per-CPU */
@@ -67,6 +83,7 @@ u64 nfo_per_cpu_sum(u64 __percpu *counter);
 bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len);
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 bool nfo_skb_is_gso(const struct sk_buff *skb);
+u32 nfo_skb_mark(const struct sk_buff *skb);
 bool nfo_skb_sec_path(const struct sk_buff *skb);
 unsigned int nfo_ip_options_len(const struct sk_buff *skb);
 const void *nfo_skb_header_pointer(const struct sk_buff *skb, int offset, int len, void *buffer);
@@ -77,16 +94,23 @@ int nfo_dev_hard_header(struct sk_buff *skb, struct net_device *dev, const void 
 /* devices */
 void nfo_dev_hold(struct net_device *dev);
 void nfo_dev_put(struct net_device *dev);
+u32 nfo_dev_ifindex(const struct net_device *dev);
+unsigned int nfo_dev_flags(const struct net_device *dev);
+unsigned int nfo_dev_type(const struct net_device *dev);
+unsigned int nfo_dev_addr_len(const struct net_device *dev);
+unsigned int nfo_dev_reserved_headroom(const struct net_device *dev);
+void nfo_dev_ethernet_address(const struct net_device *dev, u8 *address);
 bool nfo_dev_has_forward_path(const struct net_device *dev);
 bool nfo_dev_has_header(const struct net_device *dev);
 struct net *nfo_dev_net(const struct net_device *dev);
 struct net *nfo_read_pnet(const possible_net_t *pnet);
 struct proc_dir_entry *nfo_proc_net(const struct net *net);
+struct kobject *nfo_find_module(const struct module *any, const char *name);
 struct net_device *nfo_netdev_notifier_info_to_dev(void *info);
-bool nfo_is_valid_ether_addr(const u8 *addr);
 
 /* routes and neighbours */
 bool nfo_dst_hold_safe(struct dst_entry *dst);
+struct net_device *nfo_dst_dev(const struct dst_entry *dst);
 struct dst_entry *nfo_skb_dst(const struct sk_buff *skb);
 struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);
@@ -94,6 +118,7 @@ unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst);
 unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst);
 u32 nfo_rt6_get_cookie(const struct dst_entry *dst);
 struct neighbour *nfo_dst_neigh_lookup(const struct dst_entry *dst, const void *daddr);
+void nfo_neigh_hold(struct neighbour *n);
 void nfo_neigh_release(struct neighbour *n);
 int nfo_neigh_event_send(struct neighbour *n);
 void nfo_flowi4_set_dscp(struct flowi4 *fl4, const struct sk_buff *skb);
@@ -116,6 +141,8 @@ bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit);
 void nfo_ct_clear_status(struct nf_conn *ct, unsigned int bit);
 
 /* nf_tables */
+struct net *nfo_seq_file_single_net(struct seq_file *seq);
+void *nfo_net_generic(const struct net *net, unsigned int id);
 u8 nfo_nft_genmask_next(const struct net *net);
 bool nfo_nft_use_inc(u32 *use);
 void nfo_nft_use_dec(u32 *use);

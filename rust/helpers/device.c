@@ -15,9 +15,34 @@ struct net_device *nfo_netdev_notifier_info_to_dev(void *info)
 	return netdev_notifier_info_to_dev(info);
 }
 
-bool nfo_is_valid_ether_addr(const u8 *addr)
+u32 nfo_dev_ifindex(const struct net_device *dev)
 {
-	return is_valid_ether_addr(addr);
+	return READ_ONCE(dev->ifindex);
+}
+
+unsigned int nfo_dev_flags(const struct net_device *dev)
+{
+	return READ_ONCE(dev->flags);
+}
+
+unsigned int nfo_dev_type(const struct net_device *dev)
+{
+	return dev->type;
+}
+
+unsigned int nfo_dev_addr_len(const struct net_device *dev)
+{
+	return dev->addr_len;
+}
+
+unsigned int nfo_dev_reserved_headroom(const struct net_device *dev)
+{
+	return LL_RESERVED_SPACE(dev);
+}
+
+void nfo_dev_ethernet_address(const struct net_device *dev, u8 *address)
+{
+	ether_addr_copy(address, dev->dev_addr);
 }
 
 struct net *nfo_dev_net(const struct net_device *dev)
@@ -43,4 +68,19 @@ bool nfo_dev_has_forward_path(const struct net_device *dev)
 bool nfo_dev_has_header(const struct net_device *dev)
 {
 	return dev->header_ops && dev->header_ops->create;
+}
+
+void *nfo_net_generic(const struct net *net, unsigned int id)
+{
+	return net_generic(net, id);
+}
+
+struct net *nfo_seq_file_single_net(struct seq_file *seq)
+{
+	return seq_file_single_net(seq);
+}
+
+struct kobject *nfo_find_module(const struct module *any, const char *name)
+{
+	return kset_find_obj(any->mkobj.kobj.kset, name);
 }

@@ -59,3 +59,13 @@ __be32 nfo_ip6_flowinfo(const struct sk_buff *skb)
 {
 	return ip6_flowinfo(ipv6_hdr(skb));
 }
+
+struct net_device *nfo_dst_dev(const struct dst_entry *dst)
+{
+	return dst_dev_rcu(dst);
+}
+
+void nfo_neigh_hold(struct neighbour *n)
+{
+	neigh_hold(n);
+}

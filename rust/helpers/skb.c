@@ -46,3 +46,8 @@ int nfo_dev_hard_header(struct sk_buff *skb, struct net_device *dev, const void 
 {
 	return dev_hard_header(skb, dev, ntohs(skb->protocol), daddr, NULL, skb->len);
 }
+
+u32 nfo_skb_mark(const struct sk_buff *skb)
+{
+	return skb->mark;
+}

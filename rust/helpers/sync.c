@@ -29,3 +29,13 @@ bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay)
 {
 	return queue_delayed_work(system_power_efficient_wq, work, delay);
 }
+
+void nfo_cond_resched(void)
+{
+	cond_resched();
+}
+
+bool nfo_mod_delayed_work(struct delayed_work *work, unsigned long delay)
+{
+	return mod_delayed_work(system_power_efficient_wq, work, delay);
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A flow: one connection that is forwarded by the fast path.
+//!
+//! It owns everything its packets need: the connection, and for each direction the next hop with
+//! its route, device and neighbour. All of it is given back when the flow is dropped, a grace
+//! period after it left the table; the connection's reference is the last to go, since a namespace
+//! waits for its connections.
+
+pub(crate) mod ip;
+pub(crate) mod key;
+pub(crate) mod nat;
+pub(crate) mod state;
+pub(crate) mod timeout;
+
+use crate::kernel_net::conntrack::{
+    offload_tcp_timeout,
+    offload_udp_timeout,
+    Conn,
+    TcpState, //
+};
+use crate::kernel_net::rcu_table::{
+    Object,
+    Side, //
+};
+use crate::kernel_net::time::{
+    DAY,
+    HZ, //
+};
+use crate::next_hop::NextHopRef;
+use crate::reason::Teardown;
+use crate::table::wheel::Links;
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+use ip::Ip;
+use kernel::prelude::*;
+use kernel::sync::aref::ARef;
+use nat::Protocol;
+use state::State;
+
+/// All that a packet of one direction needs: for IPv4, one cache line.
+#[repr(C, align(64))]
+pub(crate) struct Direction<F: Ip> {
+    key: F::Key,
+    pub(crate) rewrite: F::Rewrite,
+    /// The flow's state as this direction knows it. The original direction's is the one that
+    /// decides; the other follows, so that packets read their own line only.
+    pub(crate) state: state::Cell,
+    /// When this direction has been idle for too long, in ticks.
+    deadline: AtomicU32,
+    pub(crate) next_hop: NextHopRef,
+    pub(crate) conn: ARef<Conn>,
+}
+
+impl<F: Ip> Direction<F> {
+    /// Moves the deadline to `new`, if that is worth a write.
+    #[inline(always)]
+    pub(crate) fn refresh(&self, new: u32) {
+        if timeout::worth_moving(self.deadline.load(Relaxed), new, HZ) {
+            self.deadline.store(new, Relaxed);
+        }
+    }
+}
+
+/// A flow.
+#[repr(C)]
+pub(crate) struct Flow<F: Ip> {
+    directions: [Direction<F>; 2],
+    pub(crate) protocol: Protocol,
+    pub(crate) links: Links,
+}
+
+// The packet path is laid out for it: two lines for both directions, and one for the rest.
+const _: () = assert!(size_of::<Direction<ip::V4>>() == 64 || cfg!(not(target_pointer_width = "64")));
+const _: () = assert!(size_of::<Flow<ip::V4>>() <= 192);
+const _: () = assert!(size_of::<Flow<ip::V6>>() <= 320);
+
+/// What a flow is made from, for one direction.
+pub(crate) struct Half<F: Ip> {
+    pub(crate) ends: F::Ends,
+    /// The device its packets come in by.
+    pub(crate) ingress: u32,
+    pub(crate) next_hop: NextHopRef,
+}
+
+impl<F: Ip> Flow<F> {
+    /// A flow of a connection, from its original and its reply half.
+    pub(crate) fn new(
+        conn: &Conn,
+        protocol: Protocol,
+        deadline: u32,
+        original: Half<F>,
+        reply: Half<F>,
+    ) -> Self {
+        let rewrites = [
+            F::rewrite(&original.ends, &reply.ends),
+            F::rewrite(&reply.ends, &original.ends),
+        ];
+        let [first, second] = rewrites;
+        let direction = |half: Half<F>, rewrite| Direction {
+            key: F::key(&half.ends, half.ingress, conn.protocol()),
+            rewrite,
+            state: state::Cell::new(),
+            deadline: AtomicU32::new(deadline),
+            next_hop: half.next_hop,
+            conn: ARef::from(conn),
+        };
+        Self {
+            directions: [direction(original, first), direction(reply, second)],
+            protocol,
+            links: Links::new(),
+        }
+    }
+
+    /// One direction.
+    #[inline(always)]
+    pub(crate) fn direction(&self, side: Side) -> &Direction<F> {
+        let [original, reply] = &self.directions;
+        match side {
+            Side::Original => original,
+            Side::Reply => reply,
+        }
+    }
+
+    /// The connection.
+    pub(crate) fn conn(&self) -> &Conn {
+        &self.direction(Side::Original).conn
+    }
+
+    /// Whether one of its next hops satisfies `f`.
+    pub(crate) fn any_next_hop(&self, f: impl Fn(&NextHopRef) -> bool) -> bool {
+        self.directions.iter().any(|d| f(&d.next_hop))
+    }
+
+    /// The state that decides.
+    pub(crate) fn state(&self) -> State {
+        self.direction(Side::Original).state.get()
+    }
+
+    /// Ticks until the flow has been idle for too long in both directions.
+    pub(crate) fn remaining(&self, now: u32) -> i32 {
+        let [original, reply] = &self.directions;
+        let deadline =
+            timeout::later(original.deadline.load(Relaxed), reply.deadline.load(Relaxed));
+        timeout::remaining(deadline, now)
+    }
+
+    /// Notes that a FIN or RST went by: packets are still forwarded, and a SYN ends the flow.
+    pub(crate) fn close(&self) {
+        if self.direction(Side::Original).state.close() {
+            self.direction(Side::Reply).state.close();
+        }
+    }
+
+    /// Ends the flow: its packets take the classic path from now on, and conntrack gets its
+    /// connection back. True for the one caller who did. Softirq or process context.
+    pub(crate) fn end(&self, why: Teardown, now: u32) -> bool {
+        self.conn().release_offload();
+        let Some(before) = self.direction(Side::Original).state.end(why) else {
+            return false;
+        };
+        self.direction(Side::Reply).state.end(why);
+        self.hand_back(before == State::Closing, now);
+        true
+    }
+
+    /// Makes conntrack's entry right again, which has not seen the flow's packets
+    /// (C: `flow_offload_fixup_ct`).
+    fn hand_back(&self, closing: bool, now: u32) {
+        let conn = self.conn();
+        let expired = self.remaining(now) <= 0;
+        let timeout = match self.protocol {
+            // After a FIN or RST the connection counts as closed, so that a SYN may reopen it.
+            Protocol::Tcp if closing => {
+                conn.tcp_resume(true);
+                conn.tcp_close_timeout()
+            }
+            Protocol::Tcp => {
+                conn.tcp_resume(false);
+                timeout::handed_back(conn.tcp_timeout(), expired, idle_timeout(conn, self.protocol))
+            }
+            Protocol::Udp => {
+                timeout::handed_back(conn.udp_timeout(), expired, idle_timeout(conn, self.protocol))
+            }
+        };
+        // CAST: Timeouts are less than half the clock's range.
+        if closing || timeout::remaining(conn.deadline(), now) > timeout as i32 {
+            conn.refresh(timeout);
+        }
+    }
+
+    /// Keeps conntrack from dropping the entry of a living flow, whose packets it does not see
+    /// (C: `nf_flow_table_extend_ct_timeout`).
+    pub(crate) fn extend_connection(&self, now: u32) {
+        let conn = self.conn();
+        let deadline = conn.deadline();
+        if !timeout::wants_extension(deadline, now, HZ) {
+            return;
+        }
+        let extension = match self.protocol {
+            Protocol::Udp => DAY,
+            Protocol::Tcp => match conn.tcp_state() {
+                TcpState::Established => DAY,
+                TcpState::Closing => timeout::EXTEND_BELOW_SECONDS * HZ,
+                TcpState::Opening | TcpState::Close | TcpState::Other => return,
+            },
+        };
+        conn.extend_deadline(deadline, now.wrapping_add(extension));
+    }
+}
+
+/// How long a flow of this connection may be idle, in ticks, by the namespace's settings.
+pub(crate) fn idle_timeout(conn: &Conn, protocol: Protocol) -> u32 {
+    match protocol {
+        Protocol::Tcp => offload_tcp_timeout(conn.namespace()),
+        Protocol::Udp => offload_udp_timeout(conn.namespace()),
+    }
+}
+
+impl<F: Ip> Object for Flow<F> {
+    type Key = F::Key;
+    type Secret = F::Secret;
+
+    #[inline(always)]
+    fn key(&self, side: Side) -> &F::Key {
+        &self.direction(side).key
+    }
+
+    #[inline(always)]
+    fn hash(secret: &F::Secret, key: &F::Key) -> u32 {
+        F::hash(secret, key)
+    }
+}

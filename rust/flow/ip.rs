@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What differs between IPv4 and IPv6, so that everything else is written once. Pure: no kernel
+//! types.
+
+use crate::fast::parse::{
+    self,
+    Headers,
+    Reject, //
+};
+use crate::flow::key::{
+    Key,
+    KeyV4,
+    KeyV6,
+    Secret, //
+};
+use crate::flow::nat::{
+    Ends,
+    Protocol,
+    Rewrite,
+    Transport, //
+};
+
+/// A version of IP.
+pub(crate) trait Ip: Send + Sync + Sized + 'static {
+    /// In the Ethernet header, in host order.
+    const ETHERTYPE: u16;
+    /// What packets are recognised by.
+    type Key: Copy + Eq + Send + Sync;
+    /// What keys are hashed with.
+    type Secret: Send + Sync;
+    /// Addresses and ports of one direction.
+    type Ends;
+    /// What is done to packets of one direction.
+    type Rewrite: Send + Sync;
+
+    /// Parses the headers of a packet.
+    fn parse(packet: &[u8], ingress: u32) -> Result<Headers<Self::Key>, Reject>;
+
+    /// The key of packets with these ends.
+    fn key(ends: &Self::Ends, ingress: u32, protocol: u8) -> Self::Key;
+
+    /// The hash of a key.
+    fn hash(secret: &Self::Secret, key: &Self::Key) -> u32;
+
+    /// Draws a secret.
+    fn secret(word: impl FnMut() -> u64) -> Self::Secret;
+
+    /// Ends from 16 bytes for an address, of which IPv4 uses the first four.
+    fn ends(source: [u8; 16], destination: [u8; 16], ports: [[u8; 2]; 2]) -> Self::Ends;
+
+    /// What to do to packets with these ends, when the other direction has those.
+    fn rewrite(these: &Self::Ends, others: &Self::Ends) -> Self::Rewrite;
+
+    /// Does it.
+    fn apply(rewrite: &Self::Rewrite, packet: &mut [u8], protocol: Protocol, how: Transport);
+}
+
+/// IPv4.
+pub(crate) enum V4 {}
+
+/// IPv6.
+pub(crate) enum V6 {}
+
+/// Implements [`Ip`]: the two differ in types and names only.
+macro_rules! version {
+    ($name:ident, $ethertype:literal, $key:ty, $words:literal, $address:literal, $parse:path) => {
+        impl Ip for $name {
+            const ETHERTYPE: u16 = $ethertype;
+            type Key = Key<$words>;
+            type Secret = Secret<$words>;
+            type Ends = Ends<$address>;
+            type Rewrite = Rewrite<$address>;
+
+            #[inline(always)]
+            fn parse(packet: &[u8], ingress: u32) -> Result<Headers<Self::Key>, Reject> {
+                $parse(packet, ingress)
+            }
+
+            fn key(ends: &Self::Ends, ingress: u32, protocol: u8) -> Self::Key {
+                <$key>::new(ends.source, ends.destination, ends.ports(), ingress, protocol)
+            }
+
+            #[inline(always)]
+            fn hash(secret: &Self::Secret, key: &Self::Key) -> u32 {
+                secret.hash(key)
+            }
+
+            fn secret(word: impl FnMut() -> u64) -> Self::Secret {
+                Secret::draw(word)
+            }
+
+            fn ends(source: [u8; 16], destination: [u8; 16], ports: [[u8; 2]; 2]) -> Self::Ends {
+                let mut ends = Ends {
+                    source: [0; $address],
+                    destination: [0; $address],
+                    source_port: ports[0],
+                    destination_port: ports[1],
+                };
+                ends.source.copy_from_slice(&source[..$address]);
+                ends.destination.copy_from_slice(&destination[..$address]);
+                ends
+            }
+
+            fn rewrite(these: &Self::Ends, others: &Self::Ends) -> Self::Rewrite {
+                Rewrite::<$address>::new(these, others)
+            }
+
+            #[inline(always)]
+            fn apply(
+                rewrite: &Self::Rewrite,
+                packet: &mut [u8],
+                protocol: Protocol,
+                how: Transport,
+            ) {
+                rewrite.apply(packet, protocol, how)
+            }
+        }
+    };
+}
+
+version!(V4, 0x0800, KeyV4, 3, 4, parse::ipv4);
+version!(V6, 0x86dd, KeyV6, 6, 16, parse::ipv6);

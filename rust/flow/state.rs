@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The life of a flow, as one word. Pure: no kernel types.
+//!
+//! ```text
+//! Active ──FIN or RST──► Closing
+//!    │                      │
+//!    └──────► Over(why) ◄───┘
+//! ```
+//!
+//! Transitions are made by compare-exchange, so that each has one winner: who ends a flow also
+//! hands its connection back to conntrack, once.
+
+use crate::reason::Teardown;
+use core::sync::atomic::{
+    AtomicU8,
+    Ordering::{
+        AcqRel,
+        Acquire,
+        Relaxed, //
+    }, //
+};
+
+/// Where a flow is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// Packets are forwarded.
+    Active,
+    /// Packets are forwarded; a FIN or RST has been seen, and a SYN would be a new connection.
+    Closing,
+    /// Packets take the classic path; the flow is about to go.
+    Over(Teardown),
+}
+
+const ACTIVE: u8 = 0;
+const CLOSING: u8 = 1;
+const OVER: u8 = 2;
+
+impl State {
+    #[inline(always)]
+    fn encode(self) -> u8 {
+        match self {
+            State::Active => ACTIVE,
+            State::Closing => CLOSING,
+            // CAST: Reasons are few.
+            State::Over(why) => OVER + why as u8,
+        }
+    }
+
+    #[inline(always)]
+    fn decode(raw: u8) -> Self {
+        match raw {
+            ACTIVE => State::Active,
+            CLOSING => State::Closing,
+            over => State::Over(Teardown::from_number(usize::from(over - OVER))),
+        }
+    }
+}
+
+/// The state of a flow, shared by all CPUs.
+#[derive(Debug)]
+pub(crate) struct Cell(AtomicU8);
+
+impl Cell {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU8::new(ACTIVE))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> State {
+        State::decode(self.0.load(Acquire))
+    }
+
+    /// Whether packets are forwarded, without asking why not.
+    #[inline(always)]
+    pub(crate) fn forwards(&self) -> bool {
+        self.0.load(Acquire) < OVER
+    }
+
+    /// Notes the end of the connection. True for the one caller who did.
+    pub(crate) fn close(&self) -> bool {
+        self.0.compare_exchange(ACTIVE, CLOSING, AcqRel, Relaxed).is_ok()
+    }
+
+    /// Ends the flow. For the one caller who did: the state it was in, [`State::Active`] or
+    /// [`State::Closing`].
+    pub(crate) fn end(&self, why: Teardown) -> Option<State> {
+        let over = State::Over(why).encode();
+        for from in [ACTIVE, CLOSING] {
+            if self.0.compare_exchange(from, over, AcqRel, Relaxed).is_ok() {
+                return Some(State::decode(from));
+            }
+        }
+        // Between the two attempts it may have gone from active to closing, and that attempt was
+        // made second; it cannot go back. So somebody else has ended it.
+        None
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why: every refusal to offload, every end of a flow, every packet of a flow that took the classic
+//! path has a reason with a name. Pure: no kernel types.
+
+/// Declares an enum of reasons with names, all of them in an array.
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub(crate) enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// All of them, in order.
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its name, as shown to people.
+            #[cfg_attr(test, allow(dead_code))]
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a connection was not offloaded.
+    Refusal {
+        /// The packet came through IPsec.
+        Decrypted = "decrypted",
+        /// The packet has IPv4 options.
+        IpOptions = "ip_options",
+        /// The packet has no connection.
+        Untracked = "untracked",
+        /// Neither TCP nor UDP.
+        Protocol = "protocol",
+        /// The TCP handshake is not done, or the connection is ending.
+        TcpState = "tcp_state",
+        /// A helper follows the connection.
+        Helper = "helper",
+        /// Sequence numbers are adjusted.
+        SequenceAdjusted = "sequence_adjusted",
+        /// The connection lost a clash over its addresses.
+        NatClash = "nat_clash",
+        /// The connection is not confirmed yet.
+        Unconfirmed = "unconfirmed",
+        /// The connection is offloaded already, here or elsewhere.
+        Claimed = "already_offloaded",
+        /// The connection is being deleted.
+        Dying = "dying",
+        /// No route back.
+        NoRoute = "no_route",
+        /// The route transforms packets (IPsec).
+        Xfrm = "ipsec_route",
+        /// The route leads through a VLAN, bridge, PPP or tunnel device.
+        Encapsulated = "encapsulated",
+        /// The device is not one of the flowtable's.
+        DeviceNotInTable = "device_not_in_table",
+        /// The next hop's address is not known.
+        NeighbourUnknown = "neighbour_unknown",
+        /// Another flow has the same addresses and ports.
+        Duplicate = "duplicate",
+        /// No memory.
+        NoMemory = "no_memory",
+        /// The table is being resized.
+        TableFull = "table_full",
+    }
+}
+
+reasons! {
+    /// Why a flow ended.
+    Teardown {
+        /// No packets for the whole timeout.
+        Expired = "expired",
+        /// The connection was deleted (`conntrack -D`, or evicted).
+        ConnectionGone = "connection_gone",
+        /// A new TCP connection with the same addresses and ports begins.
+        TcpReopen = "tcp_reopen",
+        /// The route has changed.
+        RouteChanged = "route_changed",
+        /// The next hop's entry was deleted.
+        NeighbourGone = "neighbour_gone",
+        /// A device of the path went down or away.
+        DeviceDown = "device_down",
+        /// A device of the path changed its MTU or address.
+        DeviceChanged = "device_changed",
+        /// A device was taken out of the flowtable.
+        DeviceUnbound = "device_unbound",
+        /// The flowtable was deleted.
+        TableGone = "table_gone",
+    }
+}
+
+reasons! {
+    /// Why a packet of a flow took the classic path.
+    Bypass {
+        /// Its flow has ended.
+        FlowOver = "flow_over",
+        /// It is larger than the path's MTU.
+        Mtu = "mtu",
+        /// The next hop is not valid just now.
+        Neighbour = "neighbour",
+        /// No memory to make it writable.
+        NoMemory = "no_memory",
+    }
+}
+
+impl Teardown {
+    /// By number; the first for one there is none of.
+    #[inline(always)]
+    pub(crate) fn from_number(number: usize) -> Self {
+        Self::ALL.get(number).copied().unwrap_or(Teardown::Expired)
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is counted, for each namespace, and the file that shows it: `/proc/net/nft_offload_rs`.
+//!
+//! Every line is a name and a number. Names only ever get more.
+
+use crate::kernel_net::namespace::PerNamespace;
+use crate::kernel_net::percpu::{
+    Counter,
+    Counters, //
+};
+use crate::kernel_net::work::Worker;
+use crate::reason::{
+    Bypass,
+    Refusal,
+    Teardown, //
+};
+use crate::table::FlowTable;
+use kernel::new_mutex;
+use kernel::prelude::*;
+use kernel::seq_file::SeqFile;
+use kernel::seq_print;
+use kernel::sync::{
+    Arc,
+    Mutex, //
+};
+
+const FORWARDED: usize = 0;
+const ADDED: usize = 1;
+const REFUSALS: usize = 2;
+const TEARDOWNS: usize = REFUSALS + Refusal::ALL.len();
+const BYPASSES: usize = TEARDOWNS + Teardown::ALL.len();
+const COUNT: usize = BYPASSES + Bypass::ALL.len();
+
+/// A namespace's flowtables and counters.
+#[pin_data]
+pub(crate) struct NamespaceState {
+    counters: Counters<COUNT>,
+    /// For events, which concern all flowtables of a namespace.
+    #[pin]
+    tables: Mutex<KVec<Arc<Worker<FlowTable>>>>,
+}
+
+impl NamespaceState {
+    /// Counts a packet that the fast path forwarded.
+    #[inline(always)]
+    pub(crate) fn forwarded(&self) -> Counter<'_> {
+        self.counters.at(FORWARDED)
+    }
+
+    /// Counts a new flow.
+    pub(crate) fn added(&self) {
+        self.counters.at(ADDED).inc();
+    }
+
+    /// Counts a connection that was not offloaded.
+    pub(crate) fn refused(&self, why: Refusal) {
+        self.counters.at(REFUSALS + why as usize).inc();
+    }
+
+    /// Counts the end of a flow.
+    pub(crate) fn ended(&self, why: Teardown) {
+        self.counters.at(TEARDOWNS + why as usize).inc();
+    }
+
+    /// Counts a packet of a flow that took the classic path.
+    pub(crate) fn bypassed(&self, why: Bypass) {
+        self.counters.at(BYPASSES + why as usize).inc();
+    }
+
+    /// Adds a flowtable. Process context, may sleep.
+    pub(crate) fn add_table(&self, table: Arc<Worker<FlowTable>>) -> Result {
+        Ok(self.tables.lock().push(table, GFP_KERNEL)?)
+    }
+
+    /// Forgets a flowtable. Process context, may sleep.
+    pub(crate) fn remove_table(&self, table: &Worker<FlowTable>) {
+        self.tables.lock().retain(|t| !core::ptr::eq::<Worker<FlowTable>>(&**t, table));
+    }
+
+    /// Runs `f` on each flowtable. Process context, may sleep.
+    pub(crate) fn for_each_table(&self, mut f: impl FnMut(&Worker<FlowTable>)) {
+        for table in self.tables.lock().iter() {
+            f(table);
+        }
+    }
+}
+
+impl PerNamespace for NamespaceState {
+    const FILE: &'static CStr = c"nft_offload_rs";
+
+    fn new() -> Result<Arc<Self>> {
+        let counters = Counters::new()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                counters,
+                tables <- new_mutex!(KVec::new(), "nft_offload_rs_tables"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn show(&self, file: &SeqFile) {
+        let (mut tables, mut flows) = (0u32, 0u32);
+        self.for_each_table(|table| {
+            tables = tables.saturating_add(1);
+            flows = flows.saturating_add(table.len());
+        });
+        seq_print!(file, "flowtables {}\n", tables);
+        seq_print!(file, "flows {}\n", flows);
+        seq_print!(file, "flows_added {}\n", self.counters.sum(ADDED));
+        seq_print!(file, "packets_forwarded {}\n", self.counters.sum(FORWARDED));
+        for &why in Bypass::ALL {
+            let count = self.counters.sum(BYPASSES + why as usize);
+            seq_print!(file, "bypass_{} {}\n", why.name(), count);
+        }
+        for &why in Refusal::ALL {
+            let count = self.counters.sum(REFUSALS + why as usize);
+            seq_print!(file, "refused_{} {}\n", why.name(), count);
+        }
+        for &why in Teardown::ALL {
+            let count = self.counters.sum(TEARDOWNS + why as usize);
+            seq_print!(file, "ended_{} {}\n", why.name(), count);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The content of a flowtable: its flows by version of IP, and their next hops.
+//!
+//! Locking: each [`Flows`] has a lock for its hash table and one for its wheel, the next hops have
+//! one. None is ever held while another is taken. Packets take none of them unless they end a flow.
+
+mod gc;
+pub(crate) mod wheel;
+
+use crate::flow::ip::{
+    Ip,
+    V4,
+    V6, //
+};
+use crate::flow::nat::Protocol;
+use crate::flow::Flow;
+use crate::kernel_net::conntrack::{
+    offload_tcp_timeout,
+    offload_udp_timeout, //
+};
+use crate::kernel_net::device::Device;
+use crate::kernel_net::flowtable::{
+    self,
+    Options, //
+};
+use crate::kernel_net::lock::SpinLockBh;
+use crate::kernel_net::namespace::{
+    Namespace,
+    Subsystem, //
+};
+use crate::kernel_net::netfilter::{
+    unsupported,
+    Family,
+    Verdict, //
+};
+use crate::kernel_net::random::secret;
+use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_table::{
+    Found,
+    InsertError,
+    RcuTable, //
+};
+use crate::kernel_net::skb::Skb;
+use crate::kernel_net::time::{
+    jiffies,
+    HZ, //
+};
+use crate::kernel_net::work::{
+    cond_resched,
+    Worker, //
+};
+use crate::new_spinlock_bh;
+use crate::next_hop::{
+    NextHop,
+    NextHops, //
+};
+use crate::reason::Teardown;
+use crate::stats::NamespaceState;
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+use kernel::prelude::*;
+use kernel::sync::rcu;
+use kernel::sync::Arc;
+use wheel::{
+    Links,
+    Objects,
+    Wheel, //
+};
+
+/// The clock of the wheels: seconds, wrapping with the clock of ticks.
+fn seconds() -> u32 {
+    jiffies() / HZ
+}
+
+/// The flows of one version of IP.
+#[pin_data]
+pub(crate) struct Flows<F: Ip> {
+    #[pin]
+    table: RcuTable<Flow<F>>,
+    #[pin]
+    wheel: SpinLockBh<Wheel>,
+}
+
+/// The flows as the wheel sees them.
+struct Linked<'a, F: Ip>(&'a RcuTable<Flow<F>>, ReadSide<'a>);
+
+impl<F: Ip> Objects for Linked<'_, F> {
+    fn links<R>(&self, index: u32, f: impl FnOnce(&Links) -> R) -> Option<R> {
+        self.0.get(index, self.1).map(|flow| f(&flow.links))
+    }
+}
+
+impl<F: Ip> Flows<F> {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            table <- RcuTable::new(F::secret(secret)),
+            wheel <- new_spinlock_bh!(Wheel::new(seconds()), "nft_offload_rs_wheel"),
+        }? Error)
+    }
+
+    /// Finds the flow of a packet.
+    #[inline(always)]
+    pub(crate) fn lookup<'rcu>(
+        &'rcu self,
+        key: &F::Key,
+        rcu: ReadSide<'rcu>,
+    ) -> Option<Found<'rcu, Flow<F>>> {
+        self.table.lookup(key, rcu)
+    }
+
+    /// Puts a new flow in. Softirq or process context.
+    fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<(), InsertError> {
+        let index = self.table.insert(flow)?;
+        let mut wheel = self.wheel.lock();
+        // The first visit is early: the flow may have ended before it was in the wheel.
+        wheel.add(&Linked(&self.table, rcu), index, 1);
+        Ok(())
+    }
+
+    /// Has a flow that ended collected within the next second.
+    fn collect(&self, index: u32, rcu: ReadSide<'_>) {
+        self.wheel.lock().expedite(&Linked(&self.table, rcu), index);
+    }
+
+    /// Ends the flows that `f` selects. Process context; bounded steps.
+    fn end_if(&self, why: Teardown, state: &NamespaceState, f: impl Fn(&Flow<F>) -> bool) {
+        let mut from = 0;
+        loop {
+            let guard = rcu::read_lock();
+            let rcu = ReadSide::of(&guard);
+            for _ in 0..64 {
+                let Some((index, flow)) = self.table.next(from, rcu) else {
+                    return;
+                };
+                if f(flow) && flow.end(why, jiffies()) {
+                    state.ended(why);
+                    self.collect(index, rcu);
+                }
+                from = index + 1;
+            }
+            drop(guard);
+            cond_resched();
+        }
+    }
+}
+
+/// Which flows a version of IP has in a flowtable.
+pub(crate) trait Stored: Ip {
+    fn flows(table: &FlowTable) -> &Flows<Self>;
+}
+
+impl Stored for V4 {
+    #[inline(always)]
+    fn flows(table: &FlowTable) -> &Flows<V4> {
+        &table.v4
+    }
+}
+
+impl Stored for V6 {
+    #[inline(always)]
+    fn flows(table: &FlowTable) -> &Flows<V6> {
+        &table.v6
+    }
+}
+
+/// The content of a flowtable.
+#[pin_data]
+pub(crate) struct FlowTable {
+    pub(crate) state: Arc<NamespaceState>,
+    /// The namespace's settings, for packets to read; at most a visit of the GC old.
+    tcp_timeout: AtomicU32,
+    udp_timeout: AtomicU32,
+    #[pin]
+    v4: Flows<V4>,
+    #[pin]
+    v6: Flows<V6>,
+    #[pin]
+    pub(crate) next_hops: NextHops,
+}
+
+impl FlowTable {
+    /// Flows in the table.
+    pub(crate) fn len(&self) -> u32 {
+        self.v4.table.len().saturating_add(self.v6.table.len())
+    }
+
+    /// When a flow that sees a packet now will have been idle for too long.
+    #[inline(always)]
+    pub(crate) fn deadline(&self, protocol: Protocol, now: u32) -> u32 {
+        now.wrapping_add(match protocol {
+            Protocol::Tcp => self.tcp_timeout.load(Relaxed),
+            Protocol::Udp => self.udp_timeout.load(Relaxed),
+        })
+    }
+
+    /// Reads the namespace's settings again.
+    pub(crate) fn refresh_settings(&self, namespace: &Namespace) {
+        self.tcp_timeout.store(offload_tcp_timeout(namespace), Relaxed);
+        self.udp_timeout.store(offload_udp_timeout(namespace), Relaxed);
+    }
+
+    /// Puts a new flow in. Softirq.
+    pub(crate) fn insert<F: Stored>(
+        this: &Worker<Self>,
+        flow: Flow<F>,
+        rcu: ReadSide<'_>,
+    ) -> Result<(), InsertError> {
+        let flows = F::flows(this);
+        let result = flows.insert(flow, rcu);
+        if result == Err(InsertError::Full) || flows.table.is_crowded(rcu) {
+            this.kick_now();
+        } else {
+            this.kick(HZ);
+        }
+        result
+    }
+
+    /// Ends a flow on behalf of a packet. Softirq.
+    pub(crate) fn end<F: Stored>(
+        &self,
+        found: &Found<'_, Flow<F>>,
+        why: Teardown,
+        now: u32,
+        rcu: ReadSide<'_>,
+    ) {
+        if found.object.end(why, now) {
+            self.state.ended(why);
+            F::flows(self).collect(found.index, rcu);
+        }
+    }
+
+    /// Ends all flows whose packets leave or come in by a device. Process context.
+    pub(crate) fn device_event(this: &Worker<Self>, device: &Device, why: Teardown) {
+        let ifindex = device.ifindex();
+        let concerned = |hop: &NextHop| hop.ifindex == ifindex;
+        this.v4.end_if(why, &this.state, |flow| flow.any_next_hop(|hop| concerned(hop)));
+        this.v6.end_if(why, &this.state, |flow| flow.any_next_hop(|hop| concerned(hop)));
+        this.next_hops.forget(concerned);
+        // What ended holds the device until it is collected, and its removal waits for that.
+        this.kick_now();
+    }
+}
+
+impl flowtable::Type for Worker<FlowTable> {
+    fn init(namespace: &Namespace) -> Result<Arc<Self>> {
+        let state = Subsystem::<NamespaceState>::of(namespace).ok_or(ENOENT)?;
+        let copy = state.clone();
+        let table = Arc::pin_init(
+            Worker::new(try_pin_init!(FlowTable {
+                tcp_timeout: AtomicU32::new(offload_tcp_timeout(namespace)),
+                udp_timeout: AtomicU32::new(offload_udp_timeout(namespace)),
+                v4 <- Flows::new(),
+                v6 <- Flows::new(),
+                next_hops <- NextHops::new(),
+                state: copy,
+            }? Error)),
+            GFP_KERNEL,
+        )?;
+        state.add_table(table.clone())?;
+        Ok(table)
+    }
+
+    fn bind(&self, _device: &Device, options: Options) -> Result {
+        // Nothing can be handed to hardware yet; vanilla nf_tables expects this from a device that
+        // cannot take flows.
+        if options.hardware() {
+            return Err(unsupported());
+        }
+        Ok(())
+    }
+
+    fn unbind(&self, device: &Device, _options: Options) {
+        FlowTable::device_event(self, device, Teardown::DeviceUnbound);
+    }
+
+    fn free(this: Arc<Self>) {
+        this.state.remove_table(&this);
+        this.v4.end_if(Teardown::TableGone, &this.state, |_| true);
+        this.v6.end_if(Teardown::TableGone, &this.state, |_| true);
+    }
+
+    #[inline(always)]
+    fn hook<'a>(
+        &'a self,
+        family: Family,
+        options: Options,
+        skb: Skb<'a>,
+        rcu: ReadSide<'a>,
+    ) -> Verdict<'a> {
+        crate::fast::forward_family(self, family, options, skb, rcu)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Garbage collection: visits the flows that are due, once a second.
+//!
+//! A visit ends a flow that was idle for too long or whose connection is gone, takes a flow that
+//! has ended out of the table, or keeps the connection of a living one from expiring and sends the
+//! flow on in the wheel.
+
+use super::{
+    seconds,
+    FlowTable,
+    Flows,
+    Linked,
+    Stored, //
+};
+use crate::flow::state::State;
+use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::time::{
+    jiffies,
+    HZ, //
+};
+use crate::kernel_net::work::{
+    cond_resched,
+    Job, //
+};
+use crate::reason::Teardown;
+use kernel::sync::rcu;
+
+/// The longest time between two visits, in seconds: how long the memory of an idle flow stays whose
+/// connection was deleted. Its packets notice at once.
+const LONGEST: u32 = 30;
+
+/// Visits between two chances for others to run.
+const BATCH: u32 = 64;
+
+impl<F: Stored> Flows<F> {
+    /// Visits all flows that are due.
+    fn visit_due(&self, table: &FlowTable) {
+        let now = seconds();
+        loop {
+            let guard = rcu::read_lock();
+            let rcu = ReadSide::of(&guard);
+            let linked = Linked(&self.table, rcu);
+            for _ in 0..BATCH {
+                let due = self.wheel.lock().pop(&linked, now);
+                match due {
+                    Some(index) => self.visit(table, index, rcu),
+                    None => return,
+                }
+            }
+            drop(guard);
+            cond_resched();
+        }
+    }
+
+    fn visit(&self, table: &FlowTable, index: u32, rcu: ReadSide<'_>) {
+        let Some(flow) = self.table.get(index, rcu) else {
+            return;
+        };
+        let now = jiffies();
+        table.refresh_settings(flow.conn().namespace());
+        let remaining = flow.remaining(now);
+        let why = if flow.conn().status().is_dying() {
+            Some(Teardown::ConnectionGone)
+        } else if remaining <= 0 {
+            Some(Teardown::Expired)
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            if flow.end(why, now) {
+                table.state.ended(why);
+            }
+        }
+        if matches!(flow.state(), State::Over(_)) {
+            self.table.remove(index);
+            return;
+        }
+        flow.extend_connection(now);
+        // CAST: Positive, or the flow would be over.
+        let delay = (remaining as u32 / HZ + 1).min(LONGEST);
+        let linked = Linked(&self.table, rcu);
+        let mut wheel = self.wheel.lock();
+        wheel.add(&linked, index, delay);
+        // A packet that ended the flow while it was in no list could not have it collected.
+        if matches!(flow.state(), State::Over(_)) {
+            wheel.expedite(&linked, index);
+        }
+    }
+}
+
+impl Job for FlowTable {
+    fn run(&self) -> Option<u32> {
+        self.v4.visit_due(self);
+        self.v6.visit_due(self);
+        let hops = self.next_hops.forget(|_| false);
+        // Out of memory the old size stays; the next run tries again.
+        let resized = self.v4.table.resize().and(self.v6.table.resize());
+        (self.len() != 0 || hops != 0 || resized.is_err()).then_some(HZ)
+    }
+}
