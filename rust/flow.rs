@@ -73,7 +73,8 @@ pub(crate) struct Flow<F: Ip> {
 }
 
 // The packet path is laid out for it: two lines for both directions, and one for the rest.
-const _: () = assert!(size_of::<Direction<ip::V4>>() == 64 || cfg!(not(target_pointer_width = "64")));
+const _: () =
+    assert!(size_of::<Direction<ip::V4>>() == 64 || cfg!(not(target_pointer_width = "64")));
 const _: () = assert!(size_of::<Flow<ip::V4>>() <= 192);
 const _: () = assert!(size_of::<Flow<ip::V6>>() <= 320);
 
@@ -142,8 +143,10 @@ impl<F: Ip> Flow<F> {
     /// Ticks until the flow has been idle for too long in both directions.
     pub(crate) fn remaining(&self, now: u32) -> i32 {
         let [original, reply] = &self.directions;
-        let deadline =
-            timeout::later(original.deadline.load(Relaxed), reply.deadline.load(Relaxed));
+        let deadline = timeout::later(
+            original.deadline.load(Relaxed),
+            reply.deadline.load(Relaxed),
+        );
         timeout::remaining(deadline, now)
     }
 
@@ -179,11 +182,17 @@ impl<F: Ip> Flow<F> {
             }
             Protocol::Tcp => {
                 conn.tcp_resume(false);
-                timeout::handed_back(conn.tcp_timeout(), expired, idle_timeout(conn, self.protocol))
+                timeout::handed_back(
+                    conn.tcp_timeout(),
+                    expired,
+                    idle_timeout(conn, self.protocol),
+                )
             }
-            Protocol::Udp => {
-                timeout::handed_back(conn.udp_timeout(), expired, idle_timeout(conn, self.protocol))
-            }
+            Protocol::Udp => timeout::handed_back(
+                conn.udp_timeout(),
+                expired,
+                idle_timeout(conn, self.protocol),
+            ),
         };
         // CAST: Timeouts are less than half the clock's range.
         if closing || timeout::remaining(conn.deadline(), now) > timeout as i32 {

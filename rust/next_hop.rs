@@ -30,7 +30,10 @@ use kernel::sync::Arc;
 /// How the link-layer header is made.
 enum Link {
     /// Ethernet, from this address.
-    Ethernet { source: Mac, neighbour: ARef<Neighbour> },
+    Ethernet {
+        source: Mac,
+        neighbour: ARef<Neighbour>,
+    },
     /// By the device's own function.
     Other { neighbour: ARef<Neighbour> },
     /// There is none.

@@ -31,7 +31,9 @@ pub(crate) fn discover(
     let there = conn.tuple(side.other()).source;
 
     let forward = packet.route().ok_or(Refusal::NoRoute)?;
-    let back = packet.reverse_route(&there, &here, rcu).ok_or(Refusal::NoRoute)?;
+    let back = packet
+        .reverse_route(&there, &here, rcu)
+        .ok_or(Refusal::NoRoute)?;
     let forward = next_hop(table, forward, &there, rcu)?;
     let back = next_hop(table, back, &here, rcu)?;
     Ok(match side {

@@ -75,7 +75,9 @@ impl NamespaceState {
 
     /// Forgets a flowtable. Process context, may sleep.
     pub(crate) fn remove_table(&self, table: &Worker<FlowTable>) {
-        self.tables.lock().retain(|t| !core::ptr::eq::<Worker<FlowTable>>(&**t, table));
+        self.tables
+            .lock()
+            .retain(|t| !core::ptr::eq::<Worker<FlowTable>>(&**t, table));
     }
 
     /// Runs `f` on each flowtable. Process context, may sleep.

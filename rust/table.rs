@@ -198,8 +198,10 @@ impl FlowTable {
 
     /// Reads the namespace's settings again.
     pub(crate) fn refresh_settings(&self, namespace: &Namespace) {
-        self.tcp_timeout.store(offload_tcp_timeout(namespace), Relaxed);
-        self.udp_timeout.store(offload_udp_timeout(namespace), Relaxed);
+        self.tcp_timeout
+            .store(offload_tcp_timeout(namespace), Relaxed);
+        self.udp_timeout
+            .store(offload_udp_timeout(namespace), Relaxed);
     }
 
     /// Puts a new flow in. Softirq.
@@ -236,8 +238,12 @@ impl FlowTable {
     pub(crate) fn device_event(this: &Worker<Self>, device: &Device, why: Teardown) {
         let ifindex = device.ifindex();
         let concerned = |hop: &NextHop| hop.ifindex == ifindex;
-        this.v4.end_if(why, &this.state, |flow| flow.any_next_hop(|hop| concerned(hop)));
-        this.v6.end_if(why, &this.state, |flow| flow.any_next_hop(|hop| concerned(hop)));
+        this.v4.end_if(why, &this.state, |flow| {
+            flow.any_next_hop(|hop| concerned(hop))
+        });
+        this.v6.end_if(why, &this.state, |flow| {
+            flow.any_next_hop(|hop| concerned(hop))
+        });
         this.next_hops.forget(concerned);
         // What ended holds the device until it is collected, and its removal waits for that.
         this.kick_now();

@@ -11,6 +11,7 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SUITE=${NFT_OFFLOAD_SUITE:-sid}
 CACHE=${NFT_OFFLOAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nft-offload-rs}
+# shellcheck disable=SC2034 # for those who source this
 JOBS=$(nproc)
 
 # The builder is keyed by what it is made of, so that a changed list makes a new one.

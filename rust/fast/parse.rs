@@ -51,7 +51,11 @@ pub(crate) enum Reject {
 
 /// The transport header behind `at` bytes of network header.
 #[inline(always)]
-fn transport(packet: &[u8], at: usize, number: u8) -> Result<(Protocol, [u8; 4], TcpFlags, u32), Reject> {
+fn transport(
+    packet: &[u8],
+    at: usize,
+    number: u8,
+) -> Result<(Protocol, [u8; 4], TcpFlags, u32), Reject> {
     let protocol = Protocol::from_number(number).ok_or(Reject::Other)?;
     // CAST: At most 60.
     let len = (at + protocol.header_len()) as u32;

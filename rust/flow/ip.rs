@@ -78,7 +78,13 @@ macro_rules! version {
             }
 
             fn key(ends: &Self::Ends, ingress: u32, protocol: u8) -> Self::Key {
-                <$key>::new(ends.source, ends.destination, ends.ports(), ingress, protocol)
+                <$key>::new(
+                    ends.source,
+                    ends.destination,
+                    ends.ports(),
+                    ingress,
+                    protocol,
+                )
             }
 
             #[inline(always)]

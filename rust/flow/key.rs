@@ -89,7 +89,7 @@ impl KeyV6 {
 
 impl<const N: usize> Key<N> {
     /// The index of the device packets come in by.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for tests"))]
+    #[allow(dead_code, reason = "for tests")]
     pub(crate) fn ingress(&self) -> u32 {
         // CAST: The half that holds the index.
         (self.0[N - 2] >> 32) as u32

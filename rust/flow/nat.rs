@@ -142,7 +142,10 @@ impl<const A: usize> Rewrite<A> {
     /// Updates the transport checksum at `offset` of the packet.
     #[inline(always)]
     fn transport(&self, packet: &mut [u8], offset: usize, protocol: Protocol, how: Transport) {
-        let Some(field) = packet.get_mut(offset..).and_then(<[u8]>::first_chunk_mut::<2>) else {
+        let Some(field) = packet
+            .get_mut(offset..)
+            .and_then(<[u8]>::first_chunk_mut::<2>)
+        else {
             return;
         };
         let udp = protocol == Protocol::Udp;

@@ -79,7 +79,9 @@ impl Cell {
 
     /// Notes the end of the connection. True for the one caller who did.
     pub(crate) fn close(&self) -> bool {
-        self.0.compare_exchange(ACTIVE, CLOSING, AcqRel, Relaxed).is_ok()
+        self.0
+            .compare_exchange(ACTIVE, CLOSING, AcqRel, Relaxed)
+            .is_ok()
     }
 
     /// Ends the flow. For the one caller who did: the state it was in, [`State::Active`] or

@@ -292,7 +292,9 @@ impl Conn {
     pub(crate) fn extend_deadline(&self, old: u32, new: u32) {
         let status = self.status();
         if status.is_confirmed() && status.is_offloaded() {
-            let _ = self.deadline_cell().compare_exchange(old, new, AcqRel, Relaxed);
+            let _ = self
+                .deadline_cell()
+                .compare_exchange(old, new, AcqRel, Relaxed);
         }
     }
 

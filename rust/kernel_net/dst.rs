@@ -6,8 +6,8 @@
 
 use crate::bindings;
 use crate::kernel_net::device::Device;
-use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::neighbour::Neighbour;
+use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::rcu::ReadSide;
 use core::ptr::NonNull;
 use kernel::sync::aref::ARef;
@@ -92,9 +92,8 @@ impl Dst {
     /// Makes the entry if there is none, without resolving it.
     pub(crate) fn neighbour(&self, destination: &[u8; 16]) -> Option<ARef<Neighbour>> {
         // SAFETY: The route is valid, and the address as long as the longest there is.
-        let raw = unsafe {
-            bindings::nfo_dst_neigh_lookup(self.as_raw(), destination.as_ptr().cast())
-        };
+        let raw =
+            unsafe { bindings::nfo_dst_neigh_lookup(self.as_raw(), destination.as_ptr().cast()) };
         // SAFETY: A counted reference, or null.
         NonNull::new(raw).map(|raw| unsafe { ARef::from_raw(raw.cast()) })
     }

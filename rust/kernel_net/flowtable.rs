@@ -113,7 +113,11 @@ impl<T: Type> Adapter<T> {
         kernel::error::from_result(|| {
             // SAFETY: By the contract.
             let (this, device, options) = unsafe {
-                (&**content::<T>(ft), Device::from_raw(dev), Options((*ft).flags))
+                (
+                    &**content::<T>(ft),
+                    Device::from_raw(dev),
+                    Options((*ft).flags),
+                )
             };
             match command {
                 bindings::flow_block_command_FLOW_BLOCK_BIND => this.bind(device, options)?,

@@ -132,8 +132,12 @@ impl<'a> Packet<'a> {
             match family {
                 Family::Ipv6 => {
                     let ip6: &mut bindings::flowi6 = &mut *(&raw mut flow).cast();
-                    ip6.daddr = ptr::from_ref(to).cast::<bindings::in6_addr>().read_unaligned();
-                    ip6.saddr = ptr::from_ref(from).cast::<bindings::in6_addr>().read_unaligned();
+                    ip6.daddr = ptr::from_ref(to)
+                        .cast::<bindings::in6_addr>()
+                        .read_unaligned();
+                    ip6.saddr = ptr::from_ref(from)
+                        .cast::<bindings::in6_addr>()
+                        .read_unaligned();
                     ip6.__fl_common.flowic_oif = input as c_int;
                     ip6.__fl_common.flowic_iif = out as c_int;
                     ip6.flowlabel = bindings::nfo_ip6_flowinfo(self.skb());
@@ -152,7 +156,13 @@ impl<'a> Packet<'a> {
                 }
             }
             let mut dst = ptr::null_mut();
-            bindings::nf_route(state.net, &mut dst, &mut flow, false, u16::from(family.as_raw()));
+            bindings::nf_route(
+                state.net,
+                &mut dst,
+                &mut flow,
+                false,
+                u16::from(family.as_raw()),
+            );
             NonNull::new(dst).map(|dst| Dst::from_raw(dst, family))
         }
     }
@@ -198,11 +208,7 @@ pub(crate) trait Expression: 'static {
     const NAME: &'static CStr;
 
     /// Looks at a packet. Softirq, under RCU.
-    fn eval(
-        table: &Reference<'_, Self::Table>,
-        packet: &Packet<'_>,
-        rcu: ReadSide<'_>,
-    ) -> Outcome;
+    fn eval(table: &Reference<'_, Self::Table>, packet: &Packet<'_>, rcu: ReadSide<'_>) -> Outcome;
 }
 
 /// The private area of an expression.

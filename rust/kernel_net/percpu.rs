@@ -40,7 +40,8 @@ impl<const N: usize> Counters<N> {
     /// Allocates the counters, all zero. May sleep.
     pub(crate) fn new() -> Result<Self> {
         // SAFETY: Plain allocation, with a size and alignment that per-CPU memory can give.
-        let base = unsafe { bindings::pcpu_alloc_noprof(N * 8, 8, false, bindings::NFO_GFP_KERNEL) };
+        let base =
+            unsafe { bindings::pcpu_alloc_noprof(N * 8, 8, false, bindings::NFO_GFP_KERNEL) };
         // INVARIANT: Just allocated, for `N` counters; per-CPU memory comes zeroed.
         Ok(Self {
             base: NonNull::new(base.cast()).ok_or(ENOMEM)?,
@@ -52,7 +53,10 @@ impl<const N: usize> Counters<N> {
     pub(crate) fn at(&self, index: usize) -> Counter<'_> {
         let index = if index < N { index } else { 0 };
         // SAFETY: In bounds of the allocation, by the type invariant and the line above.
-        Counter(unsafe { self.base.as_ptr().add(index) }, core::marker::PhantomData)
+        Counter(
+            unsafe { self.base.as_ptr().add(index) },
+            core::marker::PhantomData,
+        )
     }
 
     /// The sum over all CPUs of counter `index`.

@@ -17,12 +17,12 @@ mod buckets;
 
 use crate::bindings;
 use crate::kernel_net::lock::SpinLockBh;
-use crate::kernel_net::work::cond_resched;
 use crate::kernel_net::rcu::{
     rcu_barrier,
     synchronize_rcu,
     ReadSide, //
 };
+use crate::kernel_net::work::cond_resched;
 use crate::new_spinlock_bh;
 use arena::{
     Arena,
@@ -144,7 +144,12 @@ impl<T: Object> RcuTable<T> {
     fn arrays(&self) -> [Option<&Buckets>; 2] {
         // SAFETY: Arrays are freed a grace period after they were replaced; callers are under RCU
         // or hold the lock and the arrays are only replaced by the one who resizes.
-        unsafe { [self.current.load(Acquire).as_ref(), self.future.load(Acquire).as_ref()] }
+        unsafe {
+            [
+                self.current.load(Acquire).as_ref(),
+                self.future.load(Acquire).as_ref(),
+            ]
+        }
     }
 
     /// Objects in the table.
@@ -185,7 +190,11 @@ impl<T: Object> RcuTable<T> {
         _rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
         let index = what >> 1;
-        let side = if what & 1 == 0 { Side::Original } else { Side::Reply };
+        let side = if what & 1 == 0 {
+            Side::Original
+        } else {
+            Side::Reply
+        };
         let slot = self.arena().slot(index)?;
         // SAFETY: An entry is removed from the arrays before the grace period that ends with the
         // object's drop; it was seen under RCU, so the object lives for `'rcu`.
@@ -315,7 +324,9 @@ impl<T: Object> RcuTable<T> {
         // SAFETY: Arrays are freed a grace period after they were replaced, and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
         let entries = self.len().saturating_mul(2);
-        current.better_size(entries).is_some_and(|size| size > current.count())
+        current
+            .better_size(entries)
+            .is_some_and(|size| size > current.count())
     }
 
     /// The size the hash array should have, if it is not the one it has.

@@ -179,7 +179,8 @@ impl<'a> Skb<'a> {
     #[inline(always)]
     pub(crate) fn forget_sum(&mut self) {
         // CAST: A two-bit field.
-        self.flags_mut().set_ip_summed(bindings::CHECKSUM_NONE as u8);
+        self.flags_mut()
+            .set_ip_summed(bindings::CHECKSUM_NONE as u8);
     }
 
     /// Puts an Ethernet header in front. [`Self::make_writable`] must have made room.

@@ -100,7 +100,10 @@ impl Wheel {
             return false;
         }
         objects.links(next, |links| links.prev.store(prev, Relaxed));
-        if objects.links(prev, |links| links.next.store(next, Relaxed)).is_none() {
+        if objects
+            .links(prev, |links| links.next.store(next, Relaxed))
+            .is_none()
+        {
             *self.head(list) = next;
         }
         true

@@ -81,8 +81,12 @@ impl Buckets {
             // By four: new flows come in bursts, and an array that is full refuses them.
             Some(self.count().saturating_mul(4).min(MAX_BUCKETS))
         } else if fill < u64::from(SHRINK_AT) && self.count() > MIN_BUCKETS {
-            Some((entries / (WIDTH as u32 / 3)).next_power_of_two().max(MIN_BUCKETS))
-                .filter(|&n| n < self.count())
+            Some(
+                (entries / (WIDTH as u32 / 3))
+                    .next_power_of_two()
+                    .max(MIN_BUCKETS),
+            )
+            .filter(|&n| n < self.count())
         } else {
             None
         }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pure files of `rust/flow/`.
+
+#[path = "../rust/flow/key.rs"]
+pub(crate) mod key;
+#[path = "../rust/flow/nat.rs"]
+pub(crate) mod nat;
+#[path = "../rust/flow/state.rs"]
+pub(crate) mod state;
+#[path = "../rust/flow/timeout.rs"]
+pub(crate) mod timeout;

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One suite for each pure file.
+
+mod key;
+mod nat;
+mod parse;
+mod state;
+mod timeout;
+mod wheel;

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# A router between two hosts, each in its namespace:
+#
+#   client 10.0.1.2 ── veth: c0 | r1 10.0.1.1 ── router ── 10.0.2.1 r2 | s0 ── 10.0.2.2 server
+#          fd00:1::2                fd00:1::1              fd00:2::1           fd00:2::2
+
+in_client() { ip netns exec client "$@"; }
+in_router() { ip netns exec router "$@"; }
+in_server() { ip netns exec server "$@"; }
+
+make_topology() {
+	local ns dev
+	for ns in client router server; do
+		ip netns add $ns
+		ip -n $ns link set lo up
+	done
+	ip link add c0 netns client address 02:00:00:00:01:02 type veth \
+		peer name r1 netns router address 02:00:00:00:01:01
+	ip link add s0 netns server address 02:00:00:00:02:02 type veth \
+		peer name r2 netns router address 02:00:00:00:02:01
+	in_router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
+		net.netfilter.nf_conntrack_acct=1
+	for dev in client:c0:1.2:1::2 router:r1:1.1:1::1 router:r2:2.1:2::1 server:s0:2.2:2::2; do
+		IFS=: read -r ns dev four six1 _ six2 <<<"$dev"
+		ip -n "$ns" addr add "10.0.$four/24" dev "$dev"
+		ip -n "$ns" addr add "fd00:$six1::$six2/64" dev "$dev" nodad
+		ip -n "$ns" link set "$dev" up
+	done
+	ip -n client route add default via 10.0.1.1
+	ip -n client -6 route add default via fd00:1::1
+	ip -n server route add default via 10.0.2.1
+	ip -n server -6 route add default via fd00:2::1
+	wait_until 10 in_client ping -c1 -W1 10.0.2.2
+	wait_until 10 in_client ping -c1 -W1 fd00:2::2
+}
+
+remove_topology() {
+	local ns pids
+	for ns in client router server; do
+		pids=$(ip netns pids $ns 2>/dev/null)
+		# shellcheck disable=SC2086
+		[ -z "$pids" ] || kill -9 $pids 2>/dev/null
+		ip netns del $ns 2>/dev/null
+	done
+	wait_until 10 bash -c '! ls /run/netns/* 2>/dev/null'
+}
+
+# ruleset [EXTRA TABLE LINES]: the ordinary one, with counters that tell who forwarded.
+ruleset() {
+	in_router nft -f - <<-RULES || result "not ok" "the ruleset loads"
+		flush ruleset
+		table inet filter {
+			flowtable ft {
+				hook ingress priority filter
+				devices = { r1, r2 }
+				counter
+			}
+			counter original { }
+			counter reply { }
+			chain forward {
+				type filter hook forward priority filter; policy accept;
+				ct direction original counter name original
+				ct direction reply counter name reply
+				${2:-} meta l4proto { tcp, udp } flow add @ft
+			}
+			${1:-}
+		}
+	RULES
+}
+
+# our NAME: a number of our file, in the router.
+our() { in_router sed -n "s/^$1 //p" /proc/self/net/nft_offload_rs; }
+
+# classic NAME: packets that a named counter of the forward chain has seen.
+classic() {
+	in_router nft list counter inet filter "$1" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
+}
+
+# Starts an echo server for UDP and TCP, for both versions of IP, on port 7.
+start_echo() {
+	in_server socat UDP6-LISTEN:7,fork,reuseaddr,ipv6only=0 EXEC:cat &
+	in_server socat TCP6-LISTEN:7,fork,reuseaddr,ipv6only=0 EXEC:cat &
+	wait_until 5 bash -c 'ip netns exec server ss -Hlnt | grep -q ":7 "'
+	wait_until 5 bash -c 'ip netns exec server ss -Hlnu | grep -q ":7 "'
+}
