@@ -84,3 +84,42 @@ start_echo() {
 	wait_until 5 bash -c 'ip netns exec server ss -Hlnt | grep -q ":7 "'
 	wait_until 5 bash -c 'ip netns exec server ss -Hlnu | grep -q ":7 "'
 }
+
+# exchange PROTOCOL HOST PORT COUNT [SOURCE PORT]: so many small packets there and back, in one
+# connection.
+exchange() {
+	in_client python3 - "$@" <<-'PY'
+		import socket, sys
+		kind, host, port, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+		family = socket.AF_INET6 if ':' in host else socket.AF_INET
+		s = socket.socket(family, socket.SOCK_STREAM if kind == 'tcp' else socket.SOCK_DGRAM)
+		s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		if len(sys.argv) > 5:
+		    s.bind(('', int(sys.argv[5])))
+		s.settimeout(5)
+		s.connect((host, port))
+		for i in range(count):
+		    s.sendall(b'%06d' % i)
+		    back = s.recv(6)
+		    while len(back) < 6:
+		        back += s.recv(6 - len(back))
+		    assert back == b'%06d' % i, (i, back)
+	PY
+}
+
+# A conversation that goes on until its input ends: "say N" exchanges N packets and answers "said".
+#   open_talk PROTOCOL HOST PORT [SOURCE PORT]; say N; close_talk
+open_talk() {
+	coproc TALK { ip netns exec client python3 -u /src/tests/talk.py "$@"; }
+}
+say_talk() {
+	local answer
+	echo "$1" >&"${TALK[1]}"
+	read -r -t "${2:-20}" answer <&"${TALK[0]}"
+	[ "$answer" = said ]
+}
+close_talk() {
+	local pid=$TALK_PID
+	exec {TALK[1]}>&-
+	wait "$pid" 2>/dev/null
+}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A connection to an echo server that says as much as it is told to, line by line."""
+import socket
+import sys
+
+kind, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+if len(sys.argv) > 4:
+    s.bind(("", int(sys.argv[4])))
+s.connect((host, port))
+if kind == "tcp":
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+number = 0
+for line in sys.stdin:
+    try:
+        for _ in range(int(line)):
+            number += 1
+            data = b"%08d" % number
+            # UDP may lose a packet when the path changes; TCP may not.
+            s.settimeout(15 if kind == "tcp" else 0.3)
+            for _ in range(1 if kind == "tcp" else 20):
+                s.sendall(data)
+                try:
+                    back = s.recv(8)
+                    while len(back) < 8 or (kind == "udp" and back != data):
+                        back = back + s.recv(8 - len(back)) if kind == "tcp" else s.recv(8)
+                    break
+                except TimeoutError:
+                    back = b""
+            assert back == data, (data, back)
+        print("said", flush=True)
+    except (OSError, AssertionError) as error:
+        print("failed:", error, flush=True)
+s.close()
