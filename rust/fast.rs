@@ -93,6 +93,7 @@ fn forward<'a, F: Stored>(
 
     let bypass = |skb, why| {
         table.state.bypassed(why);
+        table.visit_soon(&found, rcu);
         Verdict::Accept(skb)
     };
     let end = |skb, why| {

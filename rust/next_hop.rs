@@ -240,6 +240,6 @@ impl NextHops {
 /// Where to look for a next hop.
 fn slot_of(hop: &NextHop) -> usize {
     let neighbour = hop.neighbour().map_or(0, |n| ptr::from_ref(n).addr());
-    let mixed = (hop.dst.id() ^ neighbour.rotate_left(17)) >> 6;
+    let mixed = (hop.dst.id().0 ^ neighbour.rotate_left(17)) >> 6;
     (mixed ^ mixed >> 6 ^ mixed >> 12) % SLOTS
 }

@@ -39,7 +39,9 @@ use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
     Found,
     InsertError,
-    RcuTable, //
+    Object,
+    RcuTable,
+    Side, //
 };
 use crate::kernel_net::skb::Skb;
 use crate::kernel_net::time::{
@@ -113,6 +115,16 @@ impl<F: Ip> Flows<F> {
 
     /// Puts a new flow in. Softirq or process context.
     fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<(), InsertError> {
+        // A flow that has ended may still be there, waiting to be collected: it is in the way of a
+        // connection that begins anew with the same addresses and ports.
+        for side in [Side::Original, Side::Reply] {
+            if let Some(found) = self.lookup(flow.key(side), rcu) {
+                if !found.object.direction(found.side).state.forwards() {
+                    self.wheel.lock().remove(&Linked(&self.table, rcu), found.index);
+                    self.table.remove(found.index);
+                }
+            }
+        }
         let index = self.table.insert(flow)?;
         let mut wheel = self.wheel.lock();
         // The first visit is early: the flow may have ended before it was in the wheel.
@@ -120,7 +132,7 @@ impl<F: Ip> Flows<F> {
         Ok(())
     }
 
-    /// Has a flow that ended collected within the next second.
+    /// Has a flow visited within the next second; one that ended is collected then.
     fn collect(&self, index: u32, rcu: ReadSide<'_>) {
         self.wheel.lock().expedite(&Linked(&self.table, rcu), index);
     }
@@ -230,6 +242,14 @@ impl FlowTable {
     ) {
         if found.object.end(why, now) {
             self.state.ended(why);
+            F::flows(self).collect(found.index, rcu);
+        }
+    }
+
+    /// Has a flow visited within the next second: one of its packets takes the classic path, where
+    /// conntrack may give the connection a shorter time to live than the flow needs. Softirq.
+    pub(crate) fn visit_soon<F: Stored>(&self, found: &Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
+        if !found.object.links.is_due() {
             F::flows(self).collect(found.index, rcu);
         }
     }

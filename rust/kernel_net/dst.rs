@@ -53,9 +53,10 @@ impl Dst {
         self.raw.as_ptr()
     }
 
-    /// An identity for comparing, never to be followed.
-    pub(crate) fn id(&self) -> usize {
-        self.raw.as_ptr().addr()
+    /// An identity for comparing, never to be followed: the route, and what tells whether it
+    /// still holds. An IPv6 route survives changes around it, and is then good by a new cookie.
+    pub(crate) fn id(&self) -> (usize, u32) {
+        (self.raw.as_ptr().addr(), self.cookie)
     }
 
     /// Whether the route still holds: no route change or PMTU exception has replaced it.

@@ -42,6 +42,11 @@ impl Links {
             list: AtomicU8::new(NOWHERE),
         }
     }
+
+    /// Whether the object is due already. Needs no lock, and may be outdated.
+    pub(crate) fn is_due(&self) -> bool {
+        self.list.load(Relaxed) == DUE
+    }
 }
 
 /// Where the objects are.
