@@ -37,7 +37,7 @@ macro_rules! opaque {
 opaque! {
     flow_offload, flow_stats, neigh_ops, neigh_parms, neigh_table, netlink_range_validation,
     netlink_range_validation_signed, nf_exp_event, nf_flow_rule, nft_chain, nft_flow_rule,
-    nft_offload_ctx, nft_table,
+    nft_offload_ctx, nft_table, ref_tracker,
 }
 
 include!(env!("NFT_OFFLOAD_BINDINGS"));
