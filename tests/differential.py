@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Sends generated packets of offloaded connections through the router, and records what leaves.
+
+Connections are set up by packets of their own, through the classic path. Then the forward chain is
+made to drop everything, so that what leaves was forwarded by the fast path, and each packet carries
+a number by which input and output are matched.
+"""
+import ctypes
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import sys
+
+impl, seed, count, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+libc = ctypes.CDLL(None, use_errno=True)
+rng = random.Random(seed)
+ETH_P_ALL = 3
+PACKET_VNET_HDR = 15
+SOL_PACKET = 263
+
+R1, R2 = bytes.fromhex("020000000101"), bytes.fromhex("020000000201")
+C0, S0 = bytes.fromhex("020000000102"), bytes.fromhex("020000000202")
+
+
+def enter(name):
+    with open(f"/run/netns/{name}") as file:
+        assert libc.setns(file.fileno(), 0x40000000) == 0
+
+
+def tap(name, dev):
+    enter(name)
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
+    s.bind((dev, ETH_P_ALL))
+    s.setblocking(False)
+    return s
+
+
+def nft(text):
+    subprocess.run(["ip", "netns", "exec", "router", "nft", "-f", "-"], input=text, text=True,
+                   check=True)
+
+
+def csum(data, start=0):
+    if len(data) % 2:
+        data += b"\0"
+    total = start + sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def addr(text):
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    return socket.inet_pton(family, text)
+
+
+class Packet:
+    """What is generated, and then bent."""
+
+    def __init__(self, src, dst, sport, dport, proto, payload=b"", flags=0x10, seq=1, ack=1):
+        self.six = len(src) == 16
+        self.src, self.dst, self.sport, self.dport = src, dst, sport, dport
+        self.proto, self.payload, self.flags, self.seq, self.ack = proto, payload, flags, seq, ack
+        self.ttl, self.tos, self.ident, self.frag, self.options = 64, 0, 0, 0x4000, b""
+        self.csum = "right"     # or "wrong", "zero", "partial"
+        self.padding = b""
+        self.label = 0
+        self.gso = 0            # bytes of payload in a segment
+
+    def l4(self):
+        if self.proto == 6:
+            head = struct.pack("!HHIIBBHHH", self.sport, self.dport, self.seq, self.ack, 0x50,
+                               self.flags, 8192, 0, 0)
+            at = 16
+        else:
+            head = struct.pack("!HHHH", self.sport, self.dport, 8 + len(self.payload), 0)
+            at = 6
+        data = head + self.payload
+        pseudo = csum(self.src + self.dst + struct.pack("!II", len(data), self.proto))
+        if self.csum == "partial":
+            value = pseudo
+        elif self.csum == "zero":
+            value = 0
+        else:
+            value = 0xFFFF ^ csum(data, pseudo)
+            if self.proto == 17 and value == 0:
+                value = 0xFFFF
+            if self.csum == "wrong":
+                value ^= 0x5A01
+        return data[:at] + struct.pack("!H", value) + data[at + 2:], at
+
+    def frame(self, eth):
+        data, at = self.l4()
+        if self.six:
+            ip = struct.pack("!IHBB", 0x60000000 | self.tos << 20 | self.label, len(data),
+                             self.proto, self.ttl) + self.src + self.dst
+            ethertype = 0x86DD
+        else:
+            ihl = 5 + len(self.options) // 4
+            ip = struct.pack("!BBHHHBBH", 0x40 | ihl, self.tos, ihl * 4 + len(data), self.ident,
+                             self.frag, self.ttl, self.proto, 0) + self.src + self.dst + self.options
+            ip = ip[:10] + struct.pack("!H", 0xFFFF ^ csum(ip)) + ip[12:]
+            ethertype = 0x0800
+        head = eth + struct.pack("!H", ethertype)
+        vnet = struct.pack("<BBHHHH", 0, 0, 0, 0, 0, 0)
+        if self.csum == "partial":
+            start = len(head) + len(ip)
+            kind, length = 0, 0
+            if self.gso:
+                kind = 5 if self.proto == 17 else 4 if self.six else 1
+                length = start + (20 if self.proto == 6 else 8)
+            vnet = struct.pack("<BBHHHH", 1, kind, length, self.gso, start, at)
+        return vnet, head + ip + data + self.padding, len(head) + len(ip), at
+
+
+client, server = tap("client", "c0"), tap("server", "s0")
+V4 = ("10.0.1.2", "10.0.2.2", "10.0.1.1", "10.0.2.1")
+V6 = ("fd00:1::2", "fd00:2::2", "fd00:1::1", "fd00:2::1")
+
+nft("""
+flush ruleset
+table inet filter {
+	flowtable ft { hook ingress priority 0; devices = { r1, r2 }; }
+	chain forward { type filter hook forward priority 0; policy accept;
+		meta l4proto { tcp, udp } flow add @ft; }
+}
+table inet nat {
+	chain pre { type nat hook prerouting priority dstnat;
+		iifname "r1" ip daddr 10.0.1.1 meta l4proto { tcp, udp } th dport 7000-7999 dnat ip to 10.0.2.2;
+		iifname "r1" ip6 daddr fd00:1::1 meta l4proto { tcp, udp } th dport 7000-7999 dnat ip6 to fd00:2::2; }
+	chain post { type nat hook postrouting priority srcnat;
+		oifname "r2" meta l4proto { tcp, udp } th sport 5000-5999 masquerade; }
+}
+""")
+# The client's side takes larger packets than the server's.
+for name, dev in ("client", "c0"), ("router", "r1"):
+    subprocess.run(["ip", "-n", name, "link", "set", dev, "mtu", "2000"], check=True)
+# The hosts answer nothing by themselves, and every address on the links is known.
+for name, dev, peers in (("client", "c0", None), ("server", "s0", None)):
+    subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], text=True, check=True, input="""
+table inet quiet { chain in { type filter hook input priority 0; meta l4proto { tcp, udp } drop; }; }
+""")
+for dev, four, six, mac in (("r1", V4[0], V6[0], C0), ("r2", V4[1], V6[1], S0)):
+    for address in (four, six):
+        subprocess.run(["ip", "-n", "router", "neigh", "replace", address, "lladdr",
+                        mac.hex(":"), "dev", dev], check=True)
+subprocess.run(["ip", "netns", "exec", "router", "sysctl", "-qw",
+                "net.netfilter.nf_flowtable_tcp_timeout=600",
+                # An error for each packet that earns one.
+                "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0",
+                "net.netfilter.nf_flowtable_udp_timeout=600"], check=True)
+
+
+def send(sock, packet, eth):
+    vnet, frame, _, _ = packet.frame(eth)
+    sock.send(vnet + frame)
+
+
+def drain(sock):
+    frames = []
+    while True:
+        try:
+            frames.append(sock.recv(262144))
+        except BlockingIOError:
+            return frames
+
+
+def await_frame(sock, want, what):
+    """The first frame that `want` accepts, as (network header, transport header) bytes."""
+    for _ in range(500):
+        select.select([sock], [], [], 0.01)
+        for raw in drain(sock):
+            parsed = parse(raw)
+            if parsed and want(parsed):
+                return parsed
+    raise SystemExit(f"no {what}")
+
+
+def parse(raw):
+    frame = raw[10:]
+    ethertype = frame[12:14]
+    if ethertype == b"\x08\0" and frame[23] in (6, 17):
+        ihl = (frame[14] & 15) * 4
+        l4 = frame[14 + ihl:]
+        return frame[26:30], frame[30:34], *struct.unpack("!HH", l4[:4]), frame[23], frame, raw
+    if ethertype == b"\x86\xdd" and frame[20] in (6, 17):
+        return frame[22:38], frame[38:54], *struct.unpack("!HH", frame[54:58]), frame[20], frame, raw
+    return None
+
+
+flows = []
+for version in V4, V6:
+    for proto in 6, 17:
+        for nat in "none", "snat", "dnat", "both":
+            index = len(flows)
+            sport = (5000 if nat in ("snat", "both") else 4000) + index
+            dport = (7000 if nat in ("dnat", "both") else 8000) + index
+            c = addr(version[0])
+            there = addr(version[2] if nat in ("dnat", "both") else version[1])
+            original = (c, there, sport, dport, proto)
+            step = [(2, 0)] if proto == 6 else [(0, 0)]
+            # First packet, and how it arrives at the server.
+            send(client, Packet(*original, b"" if proto == 6 else b"first", flags=0x02, ack=0), R1 + C0)
+            seen = await_frame(server, lambda p: p[4] == proto and (p[3] == dport), "first packet")
+            reply = (seen[1], seen[0], seen[3], seen[2], proto)
+            send(server, Packet(*reply, b"" if proto == 6 else b"answer", flags=0x12, ack=2), R2 + S0)
+            await_frame(client, lambda p: p[4] == proto and p[3] == sport, "answer")
+            for number in range(3):
+                send(client, Packet(*original, b"%d" % number, seq=2 + number, ack=2), R1 + C0)
+                await_frame(server, lambda p: p[4] == proto and p[3] == dport, "packet")
+            flows.append((original, reply, nat))
+
+# From now on only the fast path forwards.
+nft('insert rule inet filter forward drop')
+drain(client), drain(server)
+
+MUTATIONS = ("plain", "plain", "plain", "ttl", "tos", "wrong", "zero", "partial", "padding", "frag",
+             "df", "options", "long", "flags", "other", "label", "empty", "gso", "large gso")
+sent = {}
+with open(out, "w") as record:
+    for number in range(count):
+        original, reply, nat = rng.choice(flows)
+        forward = rng.random() < 0.5
+        tuple_ = original if forward else reply
+        mark = b"#%08d#" % number
+        packet = Packet(*tuple_, mark + rng.randbytes(rng.choice((0, 1, 2, 3, 50, 500, 1200))))
+        packet.seq, packet.ack = rng.getrandbits(32), rng.getrandbits(32)
+        packet.ident = rng.getrandbits(16)
+        packet.ttl = rng.randrange(2, 256)
+        what = rng.choice(MUTATIONS)
+        if what == "ttl":
+            packet.ttl = rng.choice((0, 1, 2, 255))
+        elif what == "tos":
+            packet.tos = rng.randrange(256)
+        elif what in ("wrong", "zero", "partial"):
+            packet.csum = what
+        elif what == "padding":
+            packet.padding = rng.randbytes(rng.randrange(1, 20))
+        elif what == "frag":
+            packet.frag = rng.choice((0x2000, 0x2001, 0x0100, 0x1FFF, 0x6000))
+            if packet.six:
+                packet.proto = rng.choice((0, 43, 44, 60))
+        elif what == "df":
+            packet.frag = 0
+        elif what == "options":
+            packet.options = rng.choice((b"\x01" * 4, b"\x07\x07\x04" + bytes(5), bytes(4)))
+            if packet.six:
+                packet.proto = 58
+        elif what == "long":
+            # Around the MTU of the way there; on the way back the sender's own is the limit.
+            room = (1990 if forward else 1490) - (40 if packet.six else 20)
+            room -= 20 if packet.proto == 6 else 8
+            packet.payload = mark + rng.randbytes(rng.randrange(room - 560, room) - 10)
+        elif what in ("gso", "large gso"):
+            packet.csum = "partial"
+            packet.gso = 1000 if what == "gso" else 1600
+            packet.payload = mark + rng.randbytes(packet.gso * rng.randrange(2, 5))
+        elif what == "flags":
+            # FIN, RST and SYN change what the flow does next, in the same way on both sides.
+            packet.flags = rng.choice((0x00, 0x08, 0x18, 0x20, 0x30, 0x50, 0xD0))
+        elif what == "other":
+            packet.dport ^= 1 << rng.randrange(16)
+        elif what == "label":
+            packet.label = rng.getrandbits(20)
+        elif what == "empty":
+            packet.payload = mark
+        send(client if forward else server, packet, (R1 + C0) if forward else (R2 + S0))
+        sent[number] = (what, nat, "there" if forward else "back")
+        if number % 64 == 63 or number == count - 1:
+            # The router is a queue away: what has not come after silence is not coming.
+            idle = 0
+            while idle < 3:
+                got = 0
+                for sock, side in (client, "c"), (server, "s"):
+                    for raw in drain(sock):
+                        frame = raw[10:]
+                        # Not what this socket's own host has sent.
+                        if frame[6:12] in (C0, S0):
+                            continue
+                        at = frame.find(b"#", 34)
+                        while at >= 0 and not frame[at + 1:at + 9].isdigit():
+                            at = frame.find(b"#", at + 1)
+                        if at >= 0:
+                            n = int(frame[at + 1:at + 9])
+                            vnet = raw[:10]
+                            record.write(f"{n:08d} {side} {vnet.hex()} {frame.hex()}\n")
+                            got += 1
+                idle = 0 if got else idle + 1
+                select.select([client, server], [], [], 0.01)
+
+with open(out + ".sent", "w") as file:
+    for number, what in sent.items():
+        file.write(f"{number:08d} {' '.join(what)}\n")
+left = sum(1 for _ in open(out))
+with open(out + ".summary", "w") as file:
+    file.write(f"{impl}: {len(flows)} connections, {count} packets sent, {left} forwarded\n")
+assert left > count // 2, left
