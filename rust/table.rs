@@ -120,7 +120,9 @@ impl<F: Ip> Flows<F> {
         for side in [Side::Original, Side::Reply] {
             if let Some(found) = self.lookup(flow.key(side), rcu) {
                 if !found.object.direction(found.side).state.forwards() {
-                    self.wheel.lock().remove(&Linked(&self.table, rcu), found.index);
+                    self.wheel
+                        .lock()
+                        .remove(&Linked(&self.table, rcu), found.index);
                     self.table.remove(found.index);
                 }
             }

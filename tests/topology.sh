@@ -11,6 +11,7 @@ in_server() { ip netns exec server "$@"; }
 
 make_topology() {
 	local ns dev
+	modprobe -q nf_conntrack
 	for ns in client router server; do
 		ip netns add $ns
 		ip -n $ns link set lo up
@@ -70,7 +71,11 @@ ruleset() {
 }
 
 # our NAME: a number of our file, in the router.
-our() { in_router sed -n "s/^$1 //p" /proc/self/net/nft_offload_rs; }
+our() {
+	local n
+	n=$(in_router sed -n "s/^$1 //p" /proc/self/net/nft_offload_rs 2>/dev/null)
+	echo "${n:-0}"
+}
 
 # classic NAME: packets that a named counter of the forward chain has seen.
 classic() {
