@@ -10,6 +10,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
@@ -71,6 +72,7 @@ bool nfo_spin_trylock_bh(spinlock_t *lock);
 void nfo_init_rwsem(struct rw_semaphore *sem);
 void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn);
 void nfo_cond_resched(void);
+u32 nfo_seconds(void);
 bool nfo_mod_delayed_work(struct delayed_work *work, unsigned long delay);
 bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay);
 

@@ -46,6 +46,7 @@ use crate::kernel_net::rcu_table::{
 use crate::kernel_net::skb::Skb;
 use crate::kernel_net::time::{
     jiffies,
+    seconds,
     HZ, //
 };
 use crate::kernel_net::work::{
@@ -71,11 +72,6 @@ use wheel::{
     Objects,
     Wheel, //
 };
-
-/// The clock of the wheels: seconds, wrapping with the clock of ticks.
-fn seconds() -> u32 {
-    jiffies() / HZ
-}
 
 /// The flows of one version of IP.
 #[pin_data]

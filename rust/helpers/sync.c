@@ -39,3 +39,8 @@ bool nfo_mod_delayed_work(struct delayed_work *work, unsigned long delay)
 {
 	return mod_delayed_work(system_power_efficient_wq, work, delay);
 }
+
+u32 nfo_seconds(void)
+{
+	return div_u64(get_jiffies_64(), HZ);
+}

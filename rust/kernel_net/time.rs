@@ -12,6 +12,13 @@ pub(crate) const HZ: u32 = bindings::NFO_HZ as u32;
 /// One day in ticks: what conntrack gives an offloaded entry (C: `NF_CT_DAY`).
 pub(crate) const DAY: u32 = bindings::NFO_NF_CT_DAY as u32;
 
+/// Seconds since about the boot. Wraps after more than a century: it is taken from the 64-bit clock,
+/// since the one of 32 bits wraps five minutes after every boot.
+pub(crate) fn seconds() -> u32 {
+    // SAFETY: Reads a clock.
+    unsafe { bindings::nfo_seconds() }
+}
+
 /// Now, in ticks. Wraps; compare by signed difference only.
 #[inline(always)]
 pub(crate) fn jiffies() -> u32 {

@@ -7,7 +7,6 @@
 //! flow on in the wheel.
 
 use super::{
-    seconds,
     FlowTable,
     Flows,
     Linked,
@@ -17,6 +16,7 @@ use crate::flow::state::State;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::time::{
     jiffies,
+    seconds,
     HZ, //
 };
 use crate::kernel_net::work::{
