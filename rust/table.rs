@@ -206,12 +206,17 @@ impl FlowTable {
         })
     }
 
-    /// Reads the namespace's settings again.
+    /// Reads the namespace's settings again. Writes only what has changed: packets on other CPUs
+    /// read these lines.
     pub(crate) fn refresh_settings(&self, namespace: &Namespace) {
-        self.tcp_timeout
-            .store(offload_tcp_timeout(namespace), Relaxed);
-        self.udp_timeout
-            .store(offload_udp_timeout(namespace), Relaxed);
+        for (mine, theirs) in [
+            (&self.tcp_timeout, offload_tcp_timeout(namespace)),
+            (&self.udp_timeout, offload_udp_timeout(namespace)),
+        ] {
+            if mine.load(Relaxed) != theirs {
+                mine.store(theirs, Relaxed);
+            }
+        }
     }
 
     /// Puts a new flow in. Softirq.

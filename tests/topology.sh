@@ -128,3 +128,8 @@ close_talk() {
 	exec {TALK[1]}>&-
 	wait "$pid" 2>/dev/null
 }
+# Ends a conversation that may be waiting for an answer.
+abort_talk() {
+	kill "$TALK_PID"
+	close_talk
+}
