@@ -115,7 +115,7 @@ exchange() {
 # A conversation that goes on until its input ends: "say N" exchanges N packets and answers "said".
 #   open_talk PROTOCOL HOST PORT [SOURCE PORT]; say N; close_talk
 open_talk() {
-	coproc TALK { ip netns exec client python3 -u /src/tests/talk.py "$@"; }
+	coproc TALK { exec ip netns exec client python3 -u /src/tests/talk.py "$@"; }
 }
 say_talk() {
 	local answer
