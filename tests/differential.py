@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Sends generated packets of offloaded connections through the router, and records what leaves.
+"""Sends packets of offloaded connections through the router, and records what leaves.
 
 Connections are set up by packets of their own, through the classic path. Then the forward chain is
-made to drop everything, so that what leaves was forwarded by the fast path, and each packet carries
-a number by which input and output are matched.
+made to drop everything, so that what leaves was forwarded by the fast path. Packets are of two kinds:
+generated, with a number in each by which input and output are matched; and recorded, from real
+conversations of the hosts' own stacks, large super-packets among them, sent again one by one.
 """
 import ctypes
 import os
@@ -118,11 +119,71 @@ class Packet:
         return vnet, head + ip + data + self.padding, len(head) + len(ip), at
 
 
+RECORDED_PORT = 4500
+# Where the numbers of recorded packets begin.
+RECORDED = 90000000
+
+CONVERSATION = """
+import socket, sys
+kind, host, sport = sys.argv[1], sys.argv[2], int(sys.argv[3])
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+s.bind(("", sport))
+s.settimeout(5)
+s.connect((host, 4500))
+for n in [1, 10, 100] * 3 + [1000] * 5 + ([60000] * 3 if kind == "tcp" else [1400] * 5):
+    s.sendall(bytes(i * n % 251 for i in range(n)))
+    got = 0
+    while got < n:
+        got += len(s.recv(65536))
+"""
+
+
+def record(path):
+    """Records conversations that the classic path carries: (side, connection, frame) in order."""
+    echo = [subprocess.Popen(["ip", "netns", "exec", "server", "socat",
+                              f"{kind}6-LISTEN:{RECORDED_PORT},fork,reuseaddr,ipv6only=0", "EXEC:cat"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for kind in ("TCP", "UDP")]
+    lines = []
+    number = 0
+    for host in "10.0.2.2", "fd00:2::2":
+        for kind in "tcp", "udp":
+            for _ in range(100):
+                drain(client), drain(server)
+                talk = subprocess.Popen(["ip", "netns", "exec", "client", "python3", "-c",
+                                         CONVERSATION, kind, host, str(4600 + number)])
+                frames = []
+                while talk.poll() is None:
+                    select.select([client, server], [], [], 0.01)
+                    for sock, side, mac in (client, "c", C0), (server, "s", S0):
+                        for raw in drain(sock):
+                            parsed = parse(raw)
+                            if parsed and parsed[5][6:12] == mac and RECORDED_PORT in parsed[2:4]:
+                                frames.append((side, number, raw))
+                if talk.returncode == 0:
+                    break
+            assert talk.returncode == 0
+            lines += frames
+            number += 1
+    for process in echo:
+        process.kill()
+    with open(path, "w") as file:
+        for side, connection, raw in lines:
+            file.write(f"{side} {connection} {raw.hex()}\n")
+
+
+def recorded(path):
+    return [(side, int(connection), bytes.fromhex(raw))
+            for side, connection, raw in (line.split() for line in open(path))]
+
+
 client, server = tap("client", "c0"), tap("server", "s0")
 V4 = ("10.0.1.2", "10.0.2.2", "10.0.1.1", "10.0.2.1")
 V6 = ("fd00:1::2", "fd00:2::2", "fd00:1::1", "fd00:2::1")
 
-nft("""
+def setup_rules():
+    nft("""
 flush ruleset
 table inet filter {
 	flowtable ft { hook ingress priority 0; devices = { r1, r2 }; }
@@ -137,14 +198,20 @@ table inet nat {
 		oifname "r2" meta l4proto { tcp, udp } th sport 5000-5999 masquerade; }
 }
 """)
+
+
 # The client's side takes larger packets than the server's.
 for name, dev in ("client", "c0"), ("router", "r1"):
     subprocess.run(["ip", "-n", name, "link", "set", dev, "mtu", "2000"], check=True)
-# The hosts answer nothing by themselves, and every address on the links is known.
-for name, dev, peers in (("client", "c0", None), ("server", "s0", None)):
-    subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], text=True, check=True, input="""
+def quiet_hosts():
+    """From then on the hosts answer nothing by themselves."""
+    for name in "client", "server":
+        subprocess.run(["ip", "netns", "exec", name, "nft", "-f", "-"], text=True, check=True, input="""
 table inet quiet { chain in { type filter hook input priority 0; meta l4proto { tcp, udp } drop; }; }
 """)
+
+
+# Every address on the links is known.
 for dev, four, six, mac in (("r1", V4[0], V6[0], C0), ("r2", V4[1], V6[1], S0)):
     for address in (four, six):
         subprocess.run(["ip", "-n", "router", "neigh", "replace", address, "lladdr",
@@ -193,6 +260,14 @@ def parse(raw):
     return None
 
 
+# The conversations are recorded once, for both implementations.
+tape = "/tmp/recorded"
+if not os.path.exists(tape):
+    record(tape)
+quiet_hosts()
+setup_rules()
+tape = recorded(tape)
+
 flows = []
 for version in V4, V6:
     for proto in 6, 17:
@@ -214,6 +289,15 @@ for version in V4, V6:
                 send(client, Packet(*original, b"%d" % number, seq=2 + number, ack=2), R1 + C0)
                 await_frame(server, lambda p: p[4] == proto and p[3] == dport, "packet")
             flows.append((original, reply, nat))
+
+# The first packets of each recorded conversation make its connection, and have it offloaded.
+OPENING = 9
+opened = {}
+for side, connection, raw in tape:
+    opened[connection] = opened.get(connection, 0) + 1
+    if opened[connection] <= OPENING:
+        (client if side == "c" else server).send(raw)
+        await_frame(server if side == "c" else client, lambda p: RECORDED_PORT in p[2:4], "opening")
 
 # From now on only the fast path forwards.
 nft('insert rule inet filter forward drop')
@@ -293,10 +377,31 @@ with open(out, "w") as record:
                 idle = 0 if got else idle + 1
                 select.select([client, server], [], [], 0.01)
 
+replayed = {}
+with open(out, "a") as record_file:
+    for index, (side, connection, raw) in enumerate(tape):
+        replayed[connection] = replayed.get(connection, 0) + 1
+        if replayed[connection] <= OPENING or (raw[10 + 23] == 6 and raw[10 + 47] & 7):
+            continue
+        drain(client), drain(server)
+        (client if side == "c" else server).send(raw)
+        number = RECORDED + index
+        sent[number] = ("recorded", f"connection {connection}", side)
+        for _ in range(20):
+            select.select([client, server], [], [], 0.01)
+            left = [(name, got) for sock, name, mac in ((client, "c", C0), (server, "s", S0))
+                    for got in drain(sock)
+                    if got[10 + 6:10 + 12] not in (C0, S0) and RECORDED_PORT in (parse(got) or (0,) * 4)[2:4]]
+            if left:
+                break
+        for name, got in left:
+            record_file.write(f"{number:08d} {name} {got[:10].hex()} {got[10:].hex()}\n")
+
 with open(out + ".sent", "w") as file:
     for number, what in sent.items():
         file.write(f"{number:08d} {' '.join(what)}\n")
 left = sum(1 for _ in open(out))
 with open(out + ".summary", "w") as file:
-    file.write(f"{impl}: {len(flows)} connections, {count} packets sent, {left} forwarded\n")
+    file.write(f"{impl}: {len(flows)} connections, {count} generated and "
+               f"{len(sent) - count} recorded packets sent, {left} frames left\n")
 assert left > count // 2, left
