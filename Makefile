@@ -2,10 +2,11 @@
 # Front door. Everything is built in a Debian root in the cache, so the host needs only root and
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
-.PHONY: help demo test check kunit module setup selftest format clean distclean
+.PHONY: help demo test test-debug check kunit module setup selftest format clean distclean
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
+	@echo 'make test-debug  under a kernel with lockdep, leak detection and fault injection'
 	@echo 'make check     format, lints, layers, shell scripts'
 	@echo 'make kunit     unit tests in the kernel, in User-mode Linux and on x86_64'
 	@echo 'make module KDIR=...  the module against any prepared kernel tree'
@@ -13,17 +14,18 @@ help:
 
 demo: ; @scripts/run-demo
 test: ; @scripts/run-tests
+test-debug: ; @scripts/run-tests debug
 check: ; @scripts/run-check
 kunit: ; @scripts/run-tests kunit
 setup: ; @scripts/setup
 format: ; @scripts/run-check --format
 
 # On one's own machine: any tree that `make prepare modules_prepare` was run in, with CONFIG_RUST=y.
-O ?= $(CURDIR)/build
+OUT ?= $(CURDIR)/build
 module:
 	$(if $(KDIR),,$(error say which kernel: make module KDIR=/path/to/prepared/tree))
-	@mkdir -p '$(O)'
-	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' MO='$(abspath $(O))' modules
+	@mkdir -p '$(OUT)'
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' MO='$(abspath $(OUT))' modules
 
 clean: ; @scripts/clean
 distclean: ; @scripts/clean --all

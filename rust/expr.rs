@@ -29,7 +29,8 @@ use crate::kernel_net::rcu_table::{
 };
 use crate::kernel_net::time::{
     jiffies,
-    DAY, //
+    DAY,
+    HZ, //
 };
 use crate::kernel_net::work::Worker;
 use crate::next_hop::NextHopRef;
@@ -104,8 +105,12 @@ fn offload(
     if !conn.claim_offload() {
         return Err(Refusal::Claimed);
     }
-    // The claim is given back on every failure from here on.
-    claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| conn.release_offload())
+    // The claim is given back on every failure from here on, and the collector is asked to look for
+    // next hops that were made and are of no use.
+    claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| {
+        conn.release_offload();
+        table.content().kick(HZ);
+    })
 }
 
 fn claimed(

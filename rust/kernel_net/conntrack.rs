@@ -44,22 +44,28 @@ impl Status {
         self.0 & bits != 0
     }
 
+    /// Whether the entry is in conntrack's table, so that other packets find it.
     pub(crate) fn is_confirmed(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_CONFIRMED)
     }
+    /// Whether the entry is being deleted: nothing new may refer to it.
     #[inline(always)]
     pub(crate) fn is_dying(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_DYING)
     }
+    /// Whether packets went both ways.
     pub(crate) fn has_seen_reply(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_SEEN_REPLY)
     }
+    /// Whether some flowtable, this module's or act_ct's, has the connection.
     pub(crate) fn is_offloaded(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_OFFLOAD)
     }
+    /// Whether TCP sequence numbers are changed on the way, by a helper or a proxy.
     pub(crate) fn has_sequence_adjustment(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_SEQ_ADJUST)
     }
+    /// Whether the entry lost a race for its addresses, and shares the winner's reply tuple.
     pub(crate) fn has_nat_clash(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_NAT_CLASH)
     }
