@@ -78,7 +78,6 @@ bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay);
 
 /* per-CPU */
 void nfo_this_cpu_inc(u64 __percpu *counter);
-void nfo_this_cpu_add(u64 __percpu *counter, u64 n);
 u64 nfo_per_cpu_sum(u64 __percpu *counter);
 
 /* skb */
@@ -130,7 +129,6 @@ __be32 nfo_ip6_flowinfo(const struct sk_buff *skb);
 struct nf_conn *nfo_ct_get(const struct sk_buff *skb, enum ip_conntrack_info *ctinfo);
 void nfo_ct_hold(struct nf_conn *ct);
 void nfo_ct_put(struct nf_conn *ct);
-bool nfo_ct_hold_not_zero(struct nf_conn *ct);
 struct net *nfo_ct_net(const struct nf_conn *ct);
 bool nfo_ct_has_helper(const struct nf_conn *ct);
 bool nfo_ct_tcp_established(const struct nf_conn *ct);

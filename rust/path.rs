@@ -32,7 +32,7 @@ pub(crate) fn discover(
 
     let forward = packet.route().ok_or(Refusal::NoRoute)?;
     let back = packet
-        .reverse_route(&there, &here, rcu)
+        .reverse_route(&forward, &there, &here, rcu)
         .ok_or(Refusal::NoRoute)?;
     let forward = next_hop(table, forward, &there, rcu)?;
     let back = next_hop(table, back, &here, rcu)?;

@@ -32,6 +32,10 @@ make_topology() {
 	ip -n client -6 route add default via fd00:1::1
 	ip -n server route add default via 10.0.2.1
 	ip -n server -6 route add default via fd00:2::1
+	# An address that ends being tentative changes routes, which ends flows.
+	for ns in client router server; do
+		wait_until 10 bash -c "[ -z \"\$(ip -n $ns -6 addr show tentative)\" ]"
+	done
 	wait_until 10 in_client ping -c1 -W1 10.0.2.2
 	wait_until 10 in_client ping -c1 -W1 fd00:2::2
 }

@@ -15,12 +15,6 @@ void nfo_ct_put(struct nf_conn *ct)
 	nf_ct_put(ct);
 }
 
-/* Acquire: whoever won the reference sees the status of the entry that the reference is for. */
-bool nfo_ct_hold_not_zero(struct nf_conn *ct)
-{
-	return refcount_inc_not_zero_acquire(&ct->ct_general.use);
-}
-
 struct net *nfo_ct_net(const struct nf_conn *ct)
 {
 	return nf_ct_net(ct);

@@ -5,11 +5,6 @@ void nfo_this_cpu_inc(u64 __percpu *counter)
 	this_cpu_inc(*counter);
 }
 
-void nfo_this_cpu_add(u64 __percpu *counter, u64 n)
-{
-	this_cpu_add(*counter, n);
-}
-
 u64 nfo_per_cpu_sum(u64 __percpu *counter)
 {
 	u64 sum = 0;

@@ -10,16 +10,11 @@ use crate::bindings;
 use kernel::prelude::*;
 use kernel::sync::lock::{
     Backend,
-    Guard,
     Lock, //
 };
 
 /// A spin lock held with bottom halves disabled.
 pub(crate) type SpinLockBh<T> = Lock<T, SpinLockBhBackend>;
-
-/// A held [`SpinLockBh`].
-#[expect(dead_code, reason = "part of the abstraction")]
-pub(crate) type SpinLockBhGuard<'a, T> = Guard<'a, T, SpinLockBhBackend>;
 
 /// The `spin_lock_bh` backend.
 pub(crate) struct SpinLockBhBackend;

@@ -111,15 +111,15 @@ impl<'a> Packet<'a> {
     }
 
     /// The route that a packet in the other direction takes, from `from` to `to`, coming in by the
-    /// device that this one leaves through.
+    /// device that this one leaves through: that of `forward`, its route.
     pub(crate) fn reverse_route(
         &self,
+        forward: &Dst,
         from: &[u8; 16],
         to: &[u8; 16],
         rcu: ReadSide<'_>,
     ) -> Option<Dst> {
         let family = self.family()?;
-        let forward = self.route()?;
         let out = forward.device(rcu).ifindex();
         let mut flow = bindings::flowi::default();
         // SAFETY: All of `flow` is initialised; the packet has a network header, being forwarded.
