@@ -2,6 +2,38 @@
 
 //! Connection tracking entries, as far as offloading needs them.
 //!
+//! Conntrack has an entry for each connection: what its packets look like in both directions,
+//! before and after NAT, what state it is in, and when it is forgotten. A flow is made from an
+//! entry, and then takes the entry's packets away from conntrack, which goes on to keep the entry.
+//! The two have to agree on who is in charge:
+//!
+//! ```text
+//!                  claim_offload()                     extend_deadline()
+//!   conntrack ------------------------> offloaded <----------------------+
+//!   sees packets   tcp_be_liberal()     sees few or none                 |
+//!       ^          refresh(DAY)              |  |                        |
+//!       |                                    |  +--- now and then -------+
+//!       |  release_offload()                 |
+//!       +------------------------------------+
+//!          tcp_resume(), refresh(timeout)
+//! ```
+//!
+//! - The status bit `OFFLOAD` is the claim: one flow at a time has a connection, of whatever
+//!   flowtable, this module's or that of `act_ct`.
+//! - Conntrack deletes entries whose time is over, and a packet would have put that off. So the
+//!   deadline is set far ahead, and kept there.
+//! - Conntrack checks the sequence numbers of TCP against windows that it has learned from packets.
+//!   It is told not to while it misses packets, and to learn anew afterwards.
+//!
+//! An entry may be deleted at any time nevertheless, by its owner, by `conntrack -D`, or because
+//! memory is short: it has the status bit `DYING` then, and is of no use any more, though a
+//! reference keeps it in memory.
+//!
+//! Context and locking: softirq and process context. Status and deadline are words that everybody
+//! reads and changes atomically, without a lock. The state of TCP is protected by the entry's own
+//! spin lock, which is taken with bottom halves disabled, innermost, and for a few stores only.
+//! What is read without it may be outdated the next moment.
+//!
 //! C header: [`include/net/netfilter/nf_conntrack.h`](srctree/include/net/netfilter/nf_conntrack.h)
 
 use crate::bindings;
@@ -24,21 +56,27 @@ use kernel::sync::aref::AlwaysRefCounted;
 use kernel::sync::lock::Backend;
 use kernel::types::Opaque;
 
-/// One direction's addresses and ports; numbers as on the wire.
+/// One direction's addresses and ports; numbers as on the wire (C: `struct nf_conntrack_tuple`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tuple {
-    /// IPv4 addresses are in the first four bytes, the others zero.
+    /// The sender's address. IPv4 addresses are in the first four bytes, the others zero.
     pub(crate) source: [u8; 16],
+    /// The receiver's address, in the same form.
     pub(crate) destination: [u8; 16],
+    /// The sender's port, for protocols that have ports.
     pub(crate) source_port: [u8; 2],
+    /// The receiver's port.
     pub(crate) destination_port: [u8; 2],
 }
 
 /// Status bits that matter here (C: `enum ip_conntrack_status`).
+///
+/// All of one moment: read once and asked several times.
 #[derive(Clone, Copy)]
 pub(crate) struct Status(u32);
 
 impl Status {
+    /// Whether one of these bits is set.
     #[inline(always)]
     fn has(self, bits: u32) -> bool {
         self.0 & bits != 0
@@ -48,7 +86,7 @@ impl Status {
     pub(crate) fn is_confirmed(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_CONFIRMED)
     }
-    /// Whether the entry is being deleted: nothing new may refer to it.
+    /// Whether the entry is being deleted: nothing new may refer to it. Once set it stays.
     #[inline(always)]
     pub(crate) fn is_dying(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_DYING)
@@ -71,31 +109,48 @@ impl Status {
     }
 }
 
-/// Conntrack's state of a TCP connection, of what is decided by it here.
+/// Conntrack's state of a TCP connection, of what is decided by it here (C: `enum tcp_conntrack`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TcpState {
     /// `SYN_SENT` or `SYN_RECV`.
     Opening,
+    /// `ESTABLISHED`: the handshake is done, and no FIN was seen.
     Established,
     /// `FIN_WAIT`, `CLOSE_WAIT`, `LAST_ACK` or `TIME_WAIT`.
     Closing,
+    /// `CLOSE`: ended by an RST, or by [`Conn::tcp_resume`]. A SYN begins a new connection.
     Close,
+    /// `NONE`, `SYN_SENT2`, or one that this module does not know.
     Other,
 }
 
 /// A connection (C: `struct nf_conn`).
+///
+/// Counted by itself: [`ARef`](kernel::sync::aref::ARef) holds a reference, which keeps the entry
+/// in memory, not in conntrack's table. A network namespace that goes waits for all references to
+/// its entries.
+///
+/// Functions with `tcp` in their names are for connections of that protocol only; what they would
+/// find in others is some other protocol's state.
+///
+/// # Invariants
+///
+/// The entry's reference count is not zero while there is a reference to this. Entries are of a
+/// slab cache whose memory is used again for other entries without a grace period, so nothing less
+/// would do.
 #[repr(transparent)]
 pub(crate) struct Conn(Opaque<bindings::nf_conn>);
 
-// SAFETY: References are counted atomically.
+// SAFETY: References are counted atomically, and the last one may be given up anywhere.
 unsafe impl Send for Conn {}
 // SAFETY: What is read here is constant, read with single loads, or under the entry's lock.
 unsafe impl Sync for Conn {}
 
-// SAFETY: `ct_general.use` counts references.
+// SAFETY: `ct_general.use` counts references, and the entry is freed only when it is zero.
 unsafe impl AlwaysRefCounted for Conn {
     fn inc_ref(&self) {
-        // SAFETY: The reference makes the entry valid.
+        // SAFETY: The entry is valid, by the type invariant, and its count not zero, which is what
+        // taking one more needs.
         unsafe { bindings::nfo_ct_hold(self.as_raw()) }
     }
 
@@ -106,44 +161,55 @@ unsafe impl AlwaysRefCounted for Conn {
 }
 
 impl Conn {
+    /// An entry of C.
+    ///
     /// # Safety
     ///
-    /// `raw` is an entry that lives for `'a`.
+    /// `raw` is an entry to which somebody holds a reference for all of `'a`.
     pub(super) unsafe fn from_raw<'a>(raw: NonNull<bindings::nf_conn>) -> &'a Self {
         // SAFETY: By the contract; the type is transparent.
         unsafe { raw.cast().as_ref() }
     }
 
+    /// The C structure.
     #[inline(always)]
     fn as_raw(&self) -> *mut bindings::nf_conn {
         self.0.get()
     }
 
-    /// The status bits now.
+    /// The status bits now. May be outdated the next moment; any context.
     #[inline(always)]
     pub(crate) fn status(&self) -> Status {
-        // SAFETY: The entry is valid; a word that may change at any time.
+        // SAFETY: The entry is valid, by the type invariant; a word that may change at any time.
         let status = unsafe { ptr::read_volatile(&raw const (*self.as_raw()).status) };
         // CAST: All bits are in the low half.
         Status(status as u32)
     }
 
-    /// Marks the entry as offloaded; false if it was already.
+    /// Marks the entry as offloaded; false if it was already (C: `test_and_set_bit`).
+    ///
+    /// Of all who try one succeeds, who owes a [`Self::release_offload`]. Fully ordered.
     pub(crate) fn claim_offload(&self) -> bool {
         let bit = bindings::ip_conntrack_status_IPS_OFFLOAD_BIT;
-        // SAFETY: The entry is valid.
+        // SAFETY: The entry is valid, by the type invariant.
         unsafe { !bindings::nfo_ct_test_and_set_status(self.as_raw(), bit) }
     }
 
-    /// Takes the mark away.
+    /// Takes the mark away (C: `clear_bit`).
+    ///
+    /// The connection can be claimed anew from now on. There is no telling whose mark it is: only
+    /// for the flow that has the claim. Orders nothing.
     pub(crate) fn release_offload(&self) {
         let bit = bindings::ip_conntrack_status_IPS_OFFLOAD_BIT;
-        // SAFETY: The entry is valid.
+        // SAFETY: The entry is valid, by the type invariant.
         unsafe { bindings::nfo_ct_clear_status(self.as_raw(), bit) }
     }
 
+    /// The C structure of one direction's tuple.
     fn raw_tuple(&self, side: Side) -> &bindings::nf_conntrack_tuple {
-        // SAFETY: The entry is valid; the tuples of a confirmed entry never change.
+        // SAFETY: The entry is valid, by the type invariant. The tuples of a confirmed entry never
+        // change; of one that is not, only by the CPU that has its first packet. Sides are indices
+        // of the array.
         unsafe { &(*self.as_raw()).tuplehash[side as usize].tuple }
     }
 
@@ -153,15 +219,19 @@ impl Conn {
         Family::from_raw(self.raw_tuple(Side::Original).src.l3num as u8)
     }
 
-    /// The transport protocol's number.
+    /// The transport protocol's number (C: `IPPROTO_*`).
     pub(crate) fn protocol(&self) -> u8 {
         self.raw_tuple(Side::Original).dst.protonum
     }
 
     /// The addresses and ports that packets of one direction have when they come in.
+    ///
+    /// When they leave they have those of the other side's tuple, turned round: that is NAT.
+    /// Constant, if the entry is confirmed.
     pub(crate) fn tuple(&self, side: Side) -> Tuple {
         let raw = self.raw_tuple(side);
-        // SAFETY: The unions are plain bytes, fully initialised in every entry.
+        // SAFETY: The unions are plain bytes, fully initialised in every entry: the address is one
+        // of 16 bytes, and the port is at the start of the other.
         unsafe {
             Tuple {
                 source: *(&raw const raw.src.u3).cast(),
@@ -172,33 +242,40 @@ impl Conn {
         }
     }
 
-    /// The namespace of the connection.
+    /// The namespace of the connection (C: `nf_ct_net`).
     pub(crate) fn namespace(&self) -> &Namespace {
-        // SAFETY: An entry's namespace outlives it.
+        // SAFETY: The entry is valid, by the type invariant. A namespace waits for all of its
+        // entries before it goes, and an entry never changes its namespace.
         unsafe { Namespace::from_raw(bindings::nfo_ct_net(self.as_raw())) }
     }
 
-    /// Whether a helper follows the connection (FTP, SIP and the like).
+    /// Whether a helper follows the connection (FTP, SIP and the like), and so has to see its
+    /// packets.
     pub(crate) fn has_helper(&self) -> bool {
-        // SAFETY: The entry is valid.
+        // SAFETY: The entry is valid, by the type invariant.
         unsafe { bindings::nfo_ct_has_helper(self.as_raw()) }
     }
 
-    /// Whether the three-way handshake is done.
+    /// Whether the three-way handshake is done, and the entry assured: it is not among the first to
+    /// go when the table is full (C: `nf_conntrack_tcp_established`). TCP only.
     pub(crate) fn is_tcp_established(&self) -> bool {
-        // SAFETY: The entry is valid, and the callers know it is TCP.
+        // SAFETY: The entry is valid, by the type invariant. What it is told is of use for TCP
+        // only, but is in the entry for every protocol.
         unsafe { bindings::nfo_ct_tcp_established(self.as_raw()) }
     }
 
+    /// The state's number, below the number of timeouts if the connection is one of TCP.
     fn tcp_state_raw(&self) -> u32 {
-        // SAFETY: The entry is valid; a byte of plain data in the protocol's union.
+        // SAFETY: The entry is valid, by the type invariant; a byte of plain data in the protocol's
+        // union, which changes under a lock that a single load does not need.
         u32::from(unsafe {
             let proto = (&raw const (*self.as_raw()).proto).cast::<bindings::ip_ct_tcp>();
             ptr::read_volatile(&raw const (*proto).state)
         })
     }
 
-    /// The state of a TCP connection, as last seen by conntrack.
+    /// The state of a TCP connection, as last seen by conntrack: while the connection is offloaded,
+    /// that is before its last packets. Any context.
     pub(crate) fn tcp_state(&self) -> TcpState {
         match self.tcp_state_raw() {
             bindings::tcp_conntrack_TCP_CONNTRACK_SYN_SENT
@@ -213,10 +290,11 @@ impl Conn {
         }
     }
 
-    /// Runs `f` on the TCP state under the entry's lock.
+    /// Runs `f` on the TCP state under the entry's lock, with bottom halves disabled.
     fn with_tcp(&self, f: impl FnOnce(&mut bindings::ip_ct_tcp)) {
-        // SAFETY: The entry is valid, so is its lock; the callers know it is TCP, and the lock
-        // orders everybody who writes this state.
+        // SAFETY: The entry is valid, by the type invariant, so is its lock, which C has
+        // initialised. The callers know it is TCP, and the lock orders everybody who writes this
+        // state, so that the reference is the only one to it but for racing loads of C's.
         unsafe {
             let lock = &raw mut (*self.as_raw()).lock;
             let () = SpinLockBhBackend::lock(lock);
@@ -226,6 +304,9 @@ impl Conn {
     }
 
     /// Stops window checks: conntrack will not see most packets (C: `flow_offload_ct_tcp`).
+    ///
+    /// Stays so for the rest of the connection. TCP only; softirq or process context, takes the
+    /// entry's lock.
     pub(crate) fn tcp_be_liberal(&self) {
         self.with_tcp(|tcp| {
             for seen in &mut tcp.seen {
@@ -239,6 +320,7 @@ impl Conn {
     /// windows it knows are outdated (C: `flow_offload_fixup_tcp`).
     ///
     /// With `close`, the connection becomes closed, and a new handshake on it may reopen it.
+    /// Without, it keeps its state. TCP only; softirq or process context, takes the entry's lock.
     pub(crate) fn tcp_resume(&self, close: bool) {
         self.with_tcp(|tcp| {
             let closed = bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE;
@@ -246,9 +328,13 @@ impl Conn {
                 // CAST: States are small numbers.
                 tcp.state = closed as u8;
             }
+            // As if the side that opened it had closed it: a SYN of that side is a new connection
+            // then.
             if u32::from(tcp.state) == closed {
                 tcp.seen[0].flags |= bindings::IP_CT_TCP_FLAG_CLOSE_INIT as u8;
             }
+            // No window is known, so that the next packet gives it; and no acknowledgement, or
+            // conntrack would compare the sequence number of an RST with one of long ago.
             for seen in &mut tcp.seen {
                 seen.td_maxwin = 0;
                 seen.flags &= !(bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8);
@@ -257,44 +343,55 @@ impl Conn {
     }
 
     /// The timeout conntrack gives a TCP connection in its state now, in ticks.
+    ///
+    /// That is the namespace's setting (sysctl `nf_conntrack_tcp_timeout_*`), and not that of a
+    /// timeout policy of the ruleset, as in C. TCP only.
     pub(crate) fn tcp_timeout(&self) -> u32 {
-        // SAFETY: The namespace is valid. States index the array of timeouts, by its definition.
+        // SAFETY: The namespace is valid, as is every reference. States index the array of
+        // timeouts, by its definition, and callers know that the entry is TCP.
         unsafe { bindings::nfo_ct_tcp_timeout(self.namespace().as_raw(), self.tcp_state_raw()) }
     }
 
-    /// The timeout conntrack gives a closed TCP connection, in ticks.
+    /// The timeout conntrack gives a closed TCP connection, in ticks (sysctl
+    /// `nf_conntrack_tcp_timeout_close`).
     pub(crate) fn tcp_close_timeout(&self) -> u32 {
         let close = bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE;
-        // SAFETY: The namespace is valid.
+        // SAFETY: The namespace is valid, as is every reference, and the state one of those.
         unsafe { bindings::nfo_ct_tcp_timeout(self.namespace().as_raw(), close) }
     }
 
-    /// The timeout conntrack gives a UDP connection, in ticks.
+    /// The timeout conntrack gives a UDP connection, in ticks: one that has seen packets both ways
+    /// gets more (sysctl `nf_conntrack_udp_timeout`, `nf_conntrack_udp_timeout_stream`).
     pub(crate) fn udp_timeout(&self) -> u32 {
         let state = if self.status().has_seen_reply() {
             bindings::udp_conntrack_UDP_CT_REPLIED
         } else {
             bindings::udp_conntrack_UDP_CT_UNREPLIED
         };
-        // SAFETY: The namespace is valid.
+        // SAFETY: The namespace is valid, as is every reference, and the state one of the two.
         unsafe { bindings::nfo_ct_udp_timeout(self.namespace().as_raw(), state) }
     }
 
+    /// The word that holds the deadline.
     #[inline(always)]
     fn deadline_cell(&self) -> &AtomicU32 {
-        // SAFETY: The entry is valid; the field is a word that everybody accesses atomically.
+        // SAFETY: The entry is valid, by the type invariant; the field is an aligned word that
+        // everybody accesses atomically, in C by `READ_ONCE`, `WRITE_ONCE` and `cmpxchg`.
         unsafe { AtomicU32::from_ptr(&raw mut (*self.as_raw()).timeout) }
     }
 
-    /// When the entry expires: an absolute time in ticks.
+    /// When the entry expires: an absolute time in ticks, to be compared by signed difference. Any
+    /// context.
     pub(crate) fn deadline(&self) -> u32 {
         self.deadline_cell().load(Relaxed)
     }
 
     /// Moves the expiry from `old` to `new`, both absolute, unless somebody else has moved it, or
-    /// the entry is not an offloaded one any more.
+    /// the entry is not an offloaded one any more (C: `nf_flow_table_extend_ct_timeout`).
     ///
-    /// Conntrack's packet path writes this without a lock, and its word is final.
+    /// Conntrack's packet path writes this without a lock, and its word is final: if it writes
+    /// between the caller's read of `old` and this, nothing is changed, and if it writes afterwards
+    /// that stays. Nobody is told which it was. Any context.
     pub(crate) fn extend_deadline(&self, old: u32, new: u32) {
         let status = self.status();
         if status.is_confirmed() && status.is_offloaded() {
@@ -304,30 +401,36 @@ impl Conn {
         }
     }
 
-    /// Makes the entry expire in `timeout` ticks from now, unless its timeout is fixed by its
-    /// owner (C: `nf_ct_refresh`).
+    /// Makes the entry expire in `timeout` ticks from now, unless its timeout is fixed by its owner
+    /// (C: `nf_ct_refresh`).
+    ///
+    /// Overwrites what anybody else has set. For entries that are confirmed; others count from when
+    /// they are. Any context.
     pub(crate) fn refresh(&self, timeout: u32) {
-        // SAFETY: The entry is valid.
+        // SAFETY: The entry is valid, by the type invariant.
         unsafe { bindings::nfo_ct_refresh(self.as_raw(), timeout) }
     }
 
-    /// Adds one packet to the accounting of one direction, if that is enabled.
+    /// Adds one packet of `bytes` to the accounting of one direction, if that is enabled
+    /// (C: `nf_ct_acct_add`). Any context.
     pub(crate) fn account(&self, side: Side, bytes: u32) {
-        // SAFETY: The entry is valid.
+        // SAFETY: The entry is valid, by the type invariant, and sides are directions.
         unsafe { bindings::nf_ct_acct_add(self.as_raw(), side as u32, 1, bytes) }
     }
 }
 
-/// The timeout of offloaded TCP connections, in ticks (sysctl `nf_flowtable_tcp_timeout`).
+/// How long offloaded TCP connections may be idle, in ticks (sysctl `nf_flowtable_tcp_timeout`).
+/// May be changed at any time. Any context.
 #[inline(always)]
 pub(crate) fn offload_tcp_timeout(namespace: &Namespace) -> u32 {
-    // SAFETY: The namespace is valid.
+    // SAFETY: The namespace is valid, as is every reference.
     unsafe { bindings::nfo_flowtable_tcp_timeout(namespace.as_raw()) }
 }
 
-/// The timeout of offloaded UDP connections, in ticks (sysctl `nf_flowtable_udp_timeout`).
+/// How long offloaded UDP connections may be idle, in ticks (sysctl `nf_flowtable_udp_timeout`).
+/// May be changed at any time. Any context.
 #[inline(always)]
 pub(crate) fn offload_udp_timeout(namespace: &Namespace) -> u32 {
-    // SAFETY: The namespace is valid.
+    // SAFETY: The namespace is valid, as is every reference.
     unsafe { bindings::nfo_flowtable_udp_timeout(namespace.as_raw()) }
 }

@@ -2,6 +2,18 @@
 
 //! Network devices, and the events they cause.
 //!
+//! A [`Device`] is borrowed from whatever keeps it from going: a route under RCU, an event, a
+//! counted reference. What a packet needs of it can be read at any time. What has been derived from
+//! a device and kept, such as its MTU or address, is kept right by events: see [`Notifier`].
+//!
+//! Whoever holds references to devices keeps them from being unregistered: the task that removes
+//! one waits, and says so in the kernel's log after some seconds. So references are to be given up
+//! upon [`Event::Unregister`], or soon after.
+//!
+//! Context and locking: properties change under RTNL and are read here without it, each by itself;
+//! the answer may be outdated the next moment. Events come in process context, under RTNL, one at a
+//! time.
+//!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use crate::bindings;
@@ -13,21 +25,29 @@ use kernel::types::Opaque;
 
 /// A network device (C: `struct net_device`).
 ///
+/// Counted by itself: [`ARef`](kernel::sync::aref::ARef) holds a reference.
+///
 /// # Invariants
 ///
-/// Refers to a registered device, or to one whose reference is held.
+/// Refers to a registered device, or to one whose reference is held, or to one that was registered
+/// when the read-side section of RCU began that is still open.
 #[repr(transparent)]
 pub(crate) struct Device(Opaque<bindings::net_device>);
 
-// SAFETY: Device references are counted per CPU and may be moved between CPUs.
+// SAFETY: Device references are counted per CPU, so that one may be taken on one CPU and given up
+// on another.
 unsafe impl Send for Device {}
-// SAFETY: All that is read here is read with single loads, and changes at any time anyway.
+// SAFETY: All that is read here is read with single loads, or as C does, which reads the same
+// without a lock, and changes at any time anyway.
 unsafe impl Sync for Device {}
 
-// SAFETY: `dev_hold` and `dev_put` count references.
+// SAFETY: `dev_hold` and `dev_put` count references, and a device is freed only when there are
+// none.
 unsafe impl AlwaysRefCounted for Device {
     fn inc_ref(&self) {
-        // SAFETY: The reference makes the device valid.
+        // SAFETY: The reference makes the device valid, by the type invariant, and one that may be
+        // held: where it is only seen under RCU, its removal waits for a grace period before it
+        // looks for references.
         unsafe { bindings::nfo_dev_hold(self.as_raw()) }
     }
 
@@ -38,37 +58,46 @@ unsafe impl AlwaysRefCounted for Device {
 }
 
 impl Device {
+    /// A device of C.
+    ///
     /// # Safety
     ///
-    /// `raw` is a device that lives for `'a`.
+    /// `raw` is a device that lives for `'a`, in one of the ways that the type invariant lists.
     #[inline(always)]
     pub(super) unsafe fn from_raw<'a>(raw: *mut bindings::net_device) -> &'a Self {
         // SAFETY: By the contract; the type is transparent.
         unsafe { &*raw.cast() }
     }
 
+    /// The C structure.
     #[inline(always)]
     pub(super) fn as_raw(&self) -> *mut bindings::net_device {
         self.0.get()
     }
 
     /// The interface index, unique in the namespace.
+    ///
+    /// Changes only when the device moves to another namespace.
     pub(crate) fn ifindex(&self) -> u32 {
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid, by the type invariant.
         unsafe { bindings::nfo_dev_ifindex(self.as_raw()) }
     }
 
     /// Room for headers that packets sent through this device should have, in bytes
     /// (C: `LL_RESERVED_SPACE`).
     pub(crate) fn reserved_headroom(&self) -> u32 {
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid, by the type invariant.
         unsafe { bindings::nfo_dev_reserved_headroom(self.as_raw()) }
     }
 
-    /// Its hardware address, where that is an Ethernet address.
+    /// Its hardware address, where that is an Ethernet address (C: `dev_addr`).
+    ///
+    /// Of other devices these are the first six bytes of theirs. While it is being changed it may
+    /// be mixed; the event [`Event::ChangeAddress`] follows.
     pub(crate) fn ethernet_address(&self) -> [u8; 6] {
         let mut address = [0; 6];
-        // SAFETY: The device is valid, and the array is as long as an Ethernet address.
+        // SAFETY: The device is valid, by the type invariant, and so is its address, which has room
+        // for more than six bytes in every device; the array is as long as an Ethernet address.
         unsafe { bindings::nfo_dev_ethernet_address(self.as_raw(), address.as_mut_ptr()) };
         address
     }
@@ -77,7 +106,7 @@ impl Device {
     /// (C: `nft_is_valid_ether_device`).
     pub(crate) fn is_ethernet(&self) -> bool {
         let dev = self.as_raw();
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid, by the type invariant.
         let (flags, kind, len) = unsafe {
             (
                 bindings::nfo_dev_flags(dev),
@@ -94,59 +123,88 @@ impl Device {
     }
 
     /// Whether frames have a link-layer header at all.
+    ///
+    /// Not so for most tunnels, and for PPP. Of a device that has one but is not
+    /// [`Ethernet`](Self::is_ethernet), the device's own function makes it.
     pub(crate) fn has_header(&self) -> bool {
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid, by the type invariant.
         unsafe { bindings::nfo_dev_has_header(self.as_raw()) }
     }
 
-    /// Whether packets sent to this device leave through another one below it: VLAN, bridge, PPP
-    /// and the like (C: `ndo_fill_forward_path`).
+    /// Whether packets sent to this device leave through another one below it, or could: VLAN,
+    /// bridge, PPP, DSA, wireless and some tunnels (C: `ndo_fill_forward_path`).
     pub(crate) fn is_upper(&self) -> bool {
-        // SAFETY: The device is valid.
+        // SAFETY: The device is valid, by the type invariant.
         unsafe { bindings::nfo_dev_has_forward_path(self.as_raw()) }
     }
 
     /// The namespace the device is in.
+    ///
+    /// Callers hold RTNL, as event handlers do, or use the reference before the device can move: a
+    /// device may outlive its namespace by moving to another one.
     pub(crate) fn namespace(&self) -> &Namespace {
-        // SAFETY: A device's namespace outlives it.
+        // SAFETY: The device is valid, by the type invariant. A namespace goes only after its
+        // devices have moved or gone, for which it takes RTNL, and callers hold that.
         unsafe { Namespace::from_raw(bindings::nfo_dev_net(self.as_raw())) }
     }
 }
 
-/// What happened to a device, of what matters to those who hold one.
+/// What happened to a device, of what matters to those who hold one (C: `enum netdev_cmd`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Event {
+    /// It was set down: it does not send any more (C: `NETDEV_DOWN`).
     Down,
+    /// It is being removed, or moved to another namespace (C: `NETDEV_UNREGISTER`). Repeated every
+    /// second or so while somebody holds references to it.
     Unregister,
+    /// Its MTU is another one now (C: `NETDEV_CHANGEMTU`).
     ChangeMtu,
+    /// Its hardware address is another one now (C: `NETDEV_CHANGEADDR`).
     ChangeAddress,
 }
 
-/// Who is told. Process context, under RTNL.
+/// Who is told about events.
 pub(crate) trait Notified: Send + Sync {
+    /// Something happened to a device, in whatever namespace.
+    ///
+    /// Process context, under RTNL, which all of the network's configuration waits for: may sleep,
+    /// but should not for long, and may not take RTNL or what others hold while they wait for it.
+    /// Events cannot be refused. They may repeat, and come for devices that the implementor has
+    /// never heard of.
     fn event(&self, device: &Device, event: Event);
 }
 
 /// A registration for the events of all devices in all namespaces.
+///
+/// Dropping it ends the events. Process context, without RTNL, for both.
 ///
 /// # Invariants
 ///
 /// `block` is registered, and pinned with `who`.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Notifier<T: Notified> {
+    /// What the chain links.
     #[pin]
     block: Opaque<bindings::notifier_block>,
+    /// Found by the callback from the address of `block`.
     who: T,
 }
 
-// SAFETY: The notifier chain has its own lock; `T` is `Send`.
+// SAFETY: The notifier chain is changed under locks of its own, from whatever task; `T` is `Send`.
 unsafe impl<T: Notified> Send for Notifier<T> {}
-// SAFETY: As above; `T` is `Sync`.
+// SAFETY: There is nothing to be done with a shared registration; `T`, which callbacks share, is
+// `Sync`.
 unsafe impl<T: Notified> Sync for Notifier<T> {}
 
 impl<T: Notified> Notifier<T> {
-    /// Registers. Devices that are there already are announced by the kernel; such events are
-    /// none of [`Event`].
+    /// Registers (C: `register_netdevice_notifier`).
+    ///
+    /// Devices that are there already are announced by the kernel; such events are none of
+    /// [`Event`], so that `who` hears nothing before something changes. When the registration is
+    /// dropped, however, each device appears to go down and to be unregistered, so that `who` hears
+    /// of every device once more.
+    ///
+    /// Process context, without RTNL, which is taken.
     pub(crate) fn register(who: T) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             who,
@@ -165,6 +223,8 @@ impl<T: Notified> Notifier<T> {
         })
     }
 
+    /// The C callback: translates the event.
+    ///
     /// # Safety
     ///
     /// Only for the notifier chain, with the block of a live `Notifier<T>`.
@@ -181,7 +241,9 @@ impl<T: Notified> Notifier<T> {
             bindings::NFO_NETDEV_CHANGEADDR => Event::ChangeAddress,
             _ => return 0,
         };
-        // SAFETY: By the contract, and because device events come with a device.
+        // SAFETY: By the contract the block is that of a `Notifier<T>`, whose other fields are
+        // initialised and shared. Device events come with a device, which stays as long as RTNL is
+        // held.
         unsafe {
             let this = &*kernel::container_of!(Opaque::cast_from(block), Self, block);
             let dev = bindings::nfo_netdev_notifier_info_to_dev(info);
@@ -194,7 +256,8 @@ impl<T: Notified> Notifier<T> {
 #[pinned_drop]
 impl<T: Notified> PinnedDrop for Notifier<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered, by the type invariant.
+        // SAFETY: Registered, by the type invariant. The function has waited for callbacks when it
+        // returns, since those are called under RTNL, and `who` is dropped after this.
         unsafe { bindings::unregister_netdevice_notifier(self.block.get()) };
     }
 }

@@ -2,6 +2,15 @@
 
 //! Routes that packets can be sent by.
 //!
+//! A route is what a lookup in the routing tables gave: a device, a gateway or none, an MTU. It may
+//! be kept and used for other packets to the same destination, as long as it is checked: routes are
+//! not told when the tables change, but can tell when they are asked. [`Dst::is_current`] is that
+//! question, and for IPv6 it takes a cookie, a number of the state of the tables in which the route
+//! was good. So the two are kept together.
+//!
+//! Context: the checks are for packets, in softirq under RCU. References are counted, and dropped
+//! in any context.
+//!
 //! C header: [`include/net/dst.h`](srctree/include/net/dst.h)
 
 use crate::bindings;
@@ -14,26 +23,35 @@ use kernel::sync::aref::ARef;
 
 /// An owned reference to a route (C: `struct dst_entry`), with what tells whether it still holds.
 ///
+/// A route that is out of date stays valid memory for as long as the reference is held, and does
+/// not become current again; it does not keep its device from being unregistered, since it is given
+/// another one then.
+///
 /// # Invariants
 ///
-/// `raw` is a counted reference, to a route of `family`.
+/// `raw` is a counted reference, to a route of `family`, which is IPv4 or IPv6.
 pub(crate) struct Dst {
+    /// The route. The pointer is the reference.
     raw: NonNull<bindings::dst_entry>,
+    /// Which kind of route it is, for functions that differ.
     family: Family,
+    /// Zero for IPv4, whose routes know by themselves.
     cookie: u32,
 }
 
-// SAFETY: References are counted atomically.
+// SAFETY: References are counted atomically, and the last one may be given up anywhere.
 unsafe impl Send for Dst {}
-// SAFETY: Routes are checked and read by the packet path on any CPU.
+// SAFETY: Routes are made to be checked and read by the packet path on any CPU; nothing here writes
+// to them but by C functions that expect that.
 unsafe impl Sync for Dst {}
 
 impl Dst {
-    /// Takes over a counted reference.
+    /// Takes over a counted reference, and notes the cookie of now.
     ///
     /// # Safety
     ///
-    /// `raw` is a counted reference to a route of `family`, which is IPv4 or IPv6.
+    /// `raw` is a counted reference to a route of `family`, which is IPv4 or IPv6. The caller gives
+    /// it up.
     pub(super) unsafe fn from_raw(raw: NonNull<bindings::dst_entry>, family: Family) -> Self {
         let cookie = match family {
             // SAFETY: By the contract it is an IPv6 route.
@@ -48,33 +66,48 @@ impl Dst {
         }
     }
 
+    /// The C structure.
     #[inline(always)]
     pub(super) fn as_raw(&self) -> *mut bindings::dst_entry {
         self.raw.as_ptr()
     }
 
-    /// An identity for comparing, never to be followed: the route, and what tells whether it
-    /// still holds. An IPv6 route survives changes around it, and is then good by a new cookie.
+    /// An identity for comparing, never to be followed: the route, and what tells whether it still
+    /// holds.
+    ///
+    /// Two routes with the same identity are interchangeable while both are held. An IPv6 route
+    /// survives changes around it, and is then good by a new cookie: so the pointer alone would not
+    /// do.
     pub(crate) fn id(&self) -> (usize, u32) {
         (self.raw.as_ptr().addr(), self.cookie)
     }
 
-    /// Whether the route still holds: no route change or PMTU exception has replaced it.
+    /// Whether the route still holds: no route change or PMTU exception has replaced it
+    /// (C: `dst_check`).
+    ///
+    /// A route that does not hold any more never will again by this cookie: look it up anew. May be
+    /// outdated the next moment, which costs a packet at most that goes the old way. Under RCU.
     #[inline(always)]
     pub(crate) fn is_current(&self, _rcu: ReadSide<'_>) -> bool {
-        // SAFETY: The route is valid, and RCU is held.
+        // SAFETY: The route is valid, by the type invariant, and RCU is held, which what it refers
+        // to needs.
         unsafe { !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null() }
     }
 
-    /// Whether packets are transformed on the way (IPsec).
+    /// Whether packets are transformed on the way (IPsec; C: `dst_xfrm`).
     pub(crate) fn has_xfrm(&self) -> bool {
-        // SAFETY: The route is valid.
+        // SAFETY: The route is valid, by the type invariant.
         unsafe { bindings::nfo_dst_has_xfrm(self.as_raw()) }
     }
 
-    /// The largest packet to be forwarded, in bytes, from the network header on.
+    /// The largest packet to be forwarded, in bytes, from the network header on
+    /// (C: `ip_dst_mtu_maybe_forward`, `ip6_dst_mtu_maybe_forward`).
+    ///
+    /// What it depends on may change: the device's MTU, of which there are events, and the
+    /// namespace's settings, of which there are none.
     pub(crate) fn mtu(&self) -> u32 {
-        // SAFETY: The route is valid, and of this family.
+        // SAFETY: The route is valid and of this family, by the type invariant. The functions hold
+        // RCU themselves.
         unsafe {
             match self.family {
                 Family::Ipv6 => bindings::nfo_ip6_dst_mtu_forward(self.as_raw()),
@@ -83,26 +116,35 @@ impl Dst {
         }
     }
 
-    /// The device that packets leave through.
+    /// The device that packets leave through (C: `dst_dev_rcu`).
+    ///
+    /// When that is unregistered, routes by it get the blackhole device in its place, and are no
+    /// longer current.
     pub(crate) fn device<'rcu>(&self, _rcu: ReadSide<'rcu>) -> &'rcu Device {
-        // SAFETY: The route is valid; its device lives as long as RCU is held.
+        // SAFETY: The route is valid, by the type invariant, and RCU is held. A device is freed a
+        // grace period after the last route has let go of it, so that it lives for `'rcu`.
         unsafe { Device::from_raw(bindings::nfo_dst_dev(self.as_raw())) }
     }
 
-    /// The neighbour that packets to `destination` go to: the gateway, or the host itself.
-    /// Makes the entry if there is none, without resolving it.
+    /// The neighbour that packets to `destination` go to: the gateway, or the host itself
+    /// (C: `dst_neigh_lookup`).
+    ///
+    /// `destination` is as on the wire, an IPv4 address in the first four bytes. Makes the entry if
+    /// there is none, without resolving it: see [`Neighbour::is_valid`]. [`None`] when there is no
+    /// memory, or no room in the neighbour table. Softirq or process context.
     pub(crate) fn neighbour(&self, destination: &[u8; 16]) -> Option<ARef<Neighbour>> {
-        // SAFETY: The route is valid, and the address as long as the longest there is.
+        // SAFETY: The route is valid, by the type invariant, and the address as long as the longest
+        // there is.
         let raw =
             unsafe { bindings::nfo_dst_neigh_lookup(self.as_raw(), destination.as_ptr().cast()) };
-        // SAFETY: A counted reference, or null.
+        // SAFETY: A counted reference, which is given up to the `ARef`, or null.
         NonNull::new(raw).map(|raw| unsafe { ARef::from_raw(raw.cast()) })
     }
 }
 
 impl Drop for Dst {
     fn drop(&mut self) {
-        // SAFETY: We own a reference, by the type invariant.
+        // SAFETY: We own a reference, by the type invariant, and it is not used any more.
         unsafe { bindings::dst_release(self.as_raw()) }
     }
 }

@@ -2,9 +2,46 @@
 
 //! Flowtable types of nf_tables.
 //!
-//! nf_tables owns `struct nf_flowtable` and calls a type to make its content (`init`), for every
-//! device that comes or goes (`setup`), for every packet of those devices (`hook`), and to end it
-//! (`free`). One transaction may do all of that several times over before it holds.
+//! A ruleset declares flowtables by name, with devices and flags. nf_tables owns them,
+//! `struct nf_flowtable` included, and knows nothing of flows: for that each has a type, chosen by
+//! the family of its table. A type is a set of callbacks, which make the content of a flowtable,
+//! hear of its devices, and get its packets. Here a type is a Rust type that implements [`Type`],
+//! and the content of a flowtable is an `Arc` of it.
+//!
+//! # The life of a flowtable
+//!
+//! ```text
+//!   init ----> bind(dev) ----> hook(packet) ... ----> unbind(dev) ----> (grace period) ----> free
+//!              for each device                        for each device
+//! ```
+//!
+//! - `init` is called before anything else, and the content is there until `free`.
+//! - `bind` comes before the first packet of a device. If nf_tables cannot register the hook then,
+//!   `unbind` follows.
+//! - `unbind` comes when the device's hook is gone, but packets may still be in it, since nobody
+//!   waits for them there.
+//! - `free` comes last, after a grace period in which no hook was left.
+//!
+//! Devices may come and go in between, when the ruleset changes and when devices appear that were
+//! declared by name, or disappear. One transaction may do all of the above several times over
+//! before it holds: it makes a flowtable, fails in its last line, and takes everything back. So
+//! each callback should be cheap, and undo another one.
+//!
+//! # Which type is taken
+//!
+//! nf_tables takes the first type in the order of registration that has the table's family, and
+//! keeps it until the flowtable is freed. If another module has registered for the family before,
+//! it keeps getting all new flowtables; [`content_of`] tells whose a flowtable is.
+//!
+//! # Where the content is
+//!
+//! `struct nf_flowtable` has no field for a private pointer, but an `rhashtable` for the C code.
+//! The pointer to the content is kept there: a type that never uses C's functions for flowtables
+//! has the whole of it for itself, and it is in the first cache line, beside the flags.
+//!
+//! Context and locking: the callbacks are ordered by the namespace's commit mutex of nf_tables, all
+//! but `hook`, which runs on many CPUs at once, and `free`, which comes when nothing else does any
+//! more.
 //!
 //! C header: [`include/net/netfilter/nf_flow_table.h`](srctree/include/net/netfilter/nf_flow_table.h)
 
@@ -26,12 +63,14 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 use kernel::types::Opaque;
 
-/// How a flowtable was declared.
+/// How a flowtable was declared (C: `enum nf_flowtable_flags`).
+///
+/// A copy of one moment: an update of the ruleset may change it.
 #[derive(Clone, Copy)]
 pub(crate) struct Options(u32);
 
 impl Options {
-    /// `flags offload`: flows go to hardware.
+    /// `flags offload`: flows go to hardware. Never changes while a flowtable lives.
     pub(crate) fn hardware(self) -> bool {
         self.0 & bindings::NFO_FLOWTABLE_HW_OFFLOAD != 0
     }
@@ -44,20 +83,40 @@ impl Options {
 }
 
 /// Implemented by what a flowtable contains. One type serves all families.
+///
+/// No callback may panic, for that stops the machine. None is called by two tasks at once for one
+/// flowtable, but `hook`.
 pub(crate) trait Type: Send + Sync + Sized + 'static {
-    /// Makes the content of a new flowtable. Process context, may sleep.
+    /// Makes the content of a new flowtable.
+    ///
+    /// Process context, may sleep; under the commit mutex. An error refuses the flowtable, and is
+    /// what `nft` reports. Family and options are not given, but come with each packet and device.
     fn init(namespace: &Namespace) -> Result<Arc<Self>>;
 
-    /// A device begins to belong to the flowtable. Process context, under RTNL or the commit mutex.
+    /// A device begins to belong to the flowtable.
+    ///
+    /// Process context, may sleep; under the commit mutex, and also RTNL if the device is just
+    /// being registered. Its packets come only after this. An error refuses the device, and with it
+    /// the transaction.
     fn bind(&self, device: &Device, options: Options) -> Result;
 
-    /// A device ceases to. Its hook is gone already, but packets may still be in it.
+    /// A device ceases to belong to it.
+    ///
+    /// As `bind`, but cannot fail. Its hook is gone already, but packets may still be in it.
     fn unbind(&self, device: &Device, options: Options);
 
-    /// The flowtable is gone, and no packet is in any of its hooks. Process context, may sleep.
+    /// The flowtable is gone, and no packet is in any of its hooks.
+    ///
+    /// Process context, may sleep; sometimes under the commit mutex. `this` is the reference that
+    /// nf_tables had; whoever else has one decides when the content is dropped.
     fn free(this: Arc<Self>);
 
-    /// A packet has come in by a device of the flowtable. Softirq, under RCU.
+    /// A packet has come in by a device of the flowtable.
+    ///
+    /// Softirq, under RCU, on any CPU; may not sleep. `family` is that of the type's registration,
+    /// and does not tell what the packet is: the hook sees every frame of the device, also those
+    /// that are neither IPv4 nor IPv6. A packet that the flowtable has nothing to do with is
+    /// accepted, as it was.
     fn hook<'a>(
         &'a self,
         family: Family,
@@ -72,26 +131,35 @@ const _: () = assert!(size_of::<bindings::rhashtable>() >= size_of::<*mut ()>())
 
 /// The place of the content's pointer in a flowtable.
 ///
+/// Written by `init`, taken by `free`, and constant in between.
+///
 /// # Safety
 ///
-/// `ft` is a valid flowtable of one of our types.
+/// `ft` is a valid flowtable of one of our types, with content `T`.
 #[inline(always)]
 unsafe fn content<T: Type>(ft: *mut bindings::nf_flowtable) -> *mut *const T {
-    // SAFETY: By the contract; the area is of no use to anybody else, and large enough.
+    // SAFETY: By the contract; the area is of no use to anybody else, and large enough, as asserted
+    // above.
     unsafe { (&raw mut (*ft).rhashtable).cast() }
 }
 
 /// The C callbacks of a type.
+///
+/// A type of its own, so that each `T` has functions of its own, by whose addresses it is known.
 struct Adapter<T: Type>(PhantomData<T>);
 
 impl<T: Type> Adapter<T> {
+    /// Makes what is in a flowtable.
+    ///
     /// # Safety
     ///
     /// Only for nf_tables, with a flowtable that is being made.
     unsafe extern "C" fn init(ft: *mut bindings::nf_flowtable) -> c_int {
         kernel::error::from_result(|| {
-            // SAFETY: By the contract; nobody else has the flowtable yet. Drivers use the block
-            // and its lock, so they are made as C makes them.
+            // SAFETY: By the contract; nobody else has the flowtable yet, and its namespace is set.
+            // Drivers use the block and its lock, so they are made as C makes them. If the content
+            // cannot be made, nothing was done that would have to be undone, and nf_tables does not
+            // call `free`.
             unsafe {
                 bindings::nfo_flow_block_init(&raw mut (*ft).flow_block);
                 bindings::nfo_init_rwsem(&raw mut (*ft).flow_block_lock);
@@ -102,6 +170,8 @@ impl<T: Type> Adapter<T> {
         })
     }
 
+    /// Tells the content of a device.
+    ///
     /// # Safety
     ///
     /// Only for nf_tables, with a flowtable that was made and not yet freed.
@@ -111,7 +181,9 @@ impl<T: Type> Adapter<T> {
         command: bindings::flow_block_command,
     ) -> c_int {
         kernel::error::from_result(|| {
-            // SAFETY: By the contract.
+            // SAFETY: By the contract. The content stays until `free`; the device is one of the
+            // hook's, which nf_tables keeps for the call; the flags change only under the commit
+            // mutex, which is held.
             let (this, device, options) = unsafe {
                 (
                     &**content::<T>(ft),
@@ -127,11 +199,14 @@ impl<T: Type> Adapter<T> {
         })
     }
 
+    /// Gives up what `init` has made.
+    ///
     /// # Safety
     ///
     /// Only for nf_tables, with a flowtable that was made, and of which nobody holds anything.
     unsafe extern "C" fn free(ft: *mut bindings::nf_flowtable) {
-        // SAFETY: By the contract; `init` has put a reference there, once.
+        // SAFETY: By the contract nobody follows the pointer any more; `init` has put a reference
+        // there, once, which is given up here.
         unsafe {
             let content = content::<T>(ft).replace(ptr::null());
             if !content.is_null() {
@@ -140,6 +215,10 @@ impl<T: Type> Adapter<T> {
         }
     }
 
+    /// The hook of a flowtable: gets every packet of its devices.
+    ///
+    /// The family is a constant, so that the packet path is compiled for each of them.
+    ///
     /// # Safety
     ///
     /// Only for netfilter, as the ingress hook of a live flowtable. `FAMILY` is the type's.
@@ -154,7 +233,8 @@ impl<T: Type> Adapter<T> {
             _ => Family::Inet,
         };
         // SAFETY: By the contract: hooks run under RCU, with a packet that is theirs, and the
-        // flowtable is freed only after a grace period without its hooks.
+        // flowtable is freed only after a grace period without its hooks. So content and evidence
+        // are good for the call. The flags may change at any time, and are read once.
         unsafe {
             let ft: *mut bindings::nf_flowtable = private.cast();
             let this: &T = &**content::<T>(ft);
@@ -165,29 +245,39 @@ impl<T: Type> Adapter<T> {
     }
 }
 
+/// The families as numbers, since an enum cannot be a const parameter.
 const IPV4: u8 = Family::Ipv4.as_raw();
 const IPV6: u8 = Family::Ipv6.as_raw();
 const INET: u8 = Family::Inet.as_raw();
 
 /// The registration of a type for one family.
 ///
+/// Dropping it ends the registration. That does not wait for those who are just looking through the
+/// list of types: it must be part of the module's own data, as it is in the structure of the
+/// module, whose memory the kernel frees after a grace period.
+///
 /// # Invariants
 ///
 /// `raw` is registered, and pinned.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration<T: Type> {
+    /// What nf_tables links and flowtables point to.
     #[pin]
     raw: Opaque<bindings::nf_flowtable_type>,
     _type: PhantomData<T>,
 }
 
-// SAFETY: nf_tables has a lock for its list of types.
+// SAFETY: nf_tables has a lock for its list of types, so that the registration may be given up from
+// any task. No `T` is in it.
 unsafe impl<T: Type> Send for Registration<T> {}
-// SAFETY: As above.
+// SAFETY: There is nothing to be done with a shared registration.
 unsafe impl<T: Type> Sync for Registration<T> {}
 
 impl<T: Type> Registration<T> {
-    /// Registers the type for a family, on behalf of a module.
+    /// Registers the type for a family, on behalf of a module (C: `nft_register_flowtable_type`).
+    ///
+    /// Flowtables may be made from then on, before this function has returned: what [`Type::init`]
+    /// needs is there before. Each holds a reference to the module. Process context, may sleep.
     pub(crate) fn register(family: Family, module: &'static ThisModule) -> impl PinInit<Self> {
         pin_init!(Self {
             raw <- Opaque::ffi_init(move |slot: *mut bindings::nf_flowtable_type| {
@@ -204,7 +294,9 @@ impl<T: Type> Registration<T> {
                     owner: module.as_ptr(),
                     ..Default::default()
                 };
-                // SAFETY: The slot is pinned until dropped, which unregisters.
+                // SAFETY: The slot is valid for writes, and pinned until dropped, which
+                // unregisters. The callbacks are those of the type, and all of them that nf_tables
+                // calls without asking whether they are there.
                 unsafe {
                     slot.write(raw);
                     bindings::nft_register_flowtable_type(slot);
@@ -219,12 +311,14 @@ impl<T: Type> Registration<T> {
 impl<T: Type> PinnedDrop for Registration<T> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: Registered, by the type invariant. No flowtable is left, or the module would
-        // still be in use.
+        // still be in use: each holds a reference to it.
         unsafe { bindings::nft_unregister_flowtable_type(self.raw.get()) };
     }
 }
 
 /// The content of an nf_tables flowtable, if its type is this module's `T`.
+///
+/// [`None`] for one that another module's type has made, C's for instance.
 ///
 /// # Safety
 ///
@@ -232,7 +326,8 @@ impl<T: Type> PinnedDrop for Registration<T> {
 pub(super) unsafe fn content_of<'a, T: Type>(
     ft: NonNull<bindings::nft_flowtable>,
 ) -> Option<&'a T> {
-    // SAFETY: By the contract. A type is ours if its `free` is: that is a function of this module.
+    // SAFETY: By the contract; a flowtable has a type from the start, and content until it is
+    // freed. A type is ours if its `free` is: that is a function of this module, made for this `T`.
     unsafe {
         let data = &raw mut (*ft.as_ptr()).data;
         let free = (*(*data).type_).free?;

@@ -2,15 +2,26 @@
 
 //! Other modules.
 //!
+//! A module that takes the place of another one has to know whether that one was first: what it
+//! registered is found first, too.
+//!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
 use crate::bindings;
 use kernel::prelude::*;
 
-/// Whether a module of this name is loaded, or built in with parameters. Process context.
+/// Whether a module of this name is loaded, or built in with parameters.
+///
+/// What is asked is the directory of all modules in sysfs, `/sys/module`: the list of modules
+/// itself is private to the C code. So a module that is just being loaded or unloaded may or may
+/// not be found, and the answer may be outdated the next moment. `name` is spelled as the
+/// directory, with underscores. `this` is any module, to find the directory by.
+///
+/// Process context.
 pub(crate) fn is_loaded(this: &'static ThisModule, name: &CStr) -> bool {
-    // SAFETY: This module is alive, and a member of the set of all modules. The object found comes
-    // with a reference, which is given back.
+    // SAFETY: This module is alive, and a member of the set of all modules; the set has a lock of
+    // its own for the search, and names are C strings. The object found comes with a reference, so
+    // it is still one when that is given back; nothing else is done with it.
     unsafe {
         let found = bindings::nfo_find_module(this.as_ptr(), name.as_char_ptr());
         if !found.is_null() {

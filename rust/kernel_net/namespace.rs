@@ -2,6 +2,26 @@
 
 //! Network namespaces, what a module keeps in each, and a file in its `/proc/net`.
 //!
+//! A module that has state for each namespace must have it from the moment on when something of the
+//! namespace can reach the module, and until nothing can any more. The kernel knows these moments,
+//! and calls whoever has registered. [`Subsystem`] is the registration, and [`PerNamespace`] what
+//! is kept: an `Arc`, so that whatever has taken a share of it may outlive the namespace.
+//!
+//! ```text
+//!   namespace is set up:   T::new() --> area of the namespace, /proc/net/FILE
+//!   at any time:           Subsystem::<T>::of(namespace) --> Option<Arc<T>>
+//!   /proc/net/FILE read:   T::show()
+//!   namespace goes:        file removed, area emptied, Arc given up
+//! ```
+//!
+//! Registering does the first for all namespaces there are, dropping the registration the last.
+//!
+//! Context and locking: namespaces come and go in process context, several at a time. The area of a
+//! namespace is written when it is set up and when it goes, and only read in between, so that no
+//! lock is needed. A namespace that goes has no tasks any more; its devices go first, and its
+//! subsystems then, the last one registered first. So nobody asks for the state while it is being
+//! given up; who asks later, until all subsystems have ended, is told that there is none.
+//!
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
 use crate::bindings;
@@ -17,10 +37,15 @@ use kernel::sync::Arc;
 use kernel::types::Opaque;
 
 /// A network namespace (C: `struct net`), borrowed from something that lives in it.
+///
+/// There is no counted reference here: whoever has a namespace got it from a connection, a device
+/// or a callback, which all keep it for as long as they last.
 #[repr(transparent)]
 pub(crate) struct Namespace(Opaque<bindings::net>);
 
 impl Namespace {
+    /// A namespace of C.
+    ///
     /// # Safety
     ///
     /// `raw` is a namespace that lives for `'a`.
@@ -30,6 +55,7 @@ impl Namespace {
         unsafe { &*raw.cast() }
     }
 
+    /// The C structure.
     #[inline(always)]
     pub(super) fn as_raw(&self) -> *mut bindings::net {
         self.0.get()
@@ -37,6 +63,7 @@ impl Namespace {
 }
 
 impl PartialEq for Namespace {
+    // There is one structure for each namespace, so its address is its identity (C: `net_eq`).
     fn eq(&self, other: &Self) -> bool {
         ptr::eq(self, other)
     }
@@ -44,39 +71,59 @@ impl PartialEq for Namespace {
 
 /// What a module keeps for each namespace.
 pub(crate) trait PerNamespace: Send + Sync + Sized {
-    /// The name of the file in `/proc/net`.
+    /// The name of the file in `/proc/net`, which everybody may read.
     const FILE: &'static CStr;
 
-    /// Makes the state of a new namespace. Process context, may sleep.
+    /// Makes the state of a new namespace.
+    ///
+    /// Process context, may sleep; holds up the making of the namespace, or the loading of the
+    /// module. An error makes that fail.
     fn new() -> Result<Arc<Self>>;
 
     /// Writes the content of the file.
+    ///
+    /// Process context, may sleep. Called for each reading, and again from the start whenever the
+    /// buffer was too small: so it has no side effects. Several may read at the same time.
     fn show(&self, file: &SeqFile);
 }
 
 /// Keeps a `T` in every namespace, present and future, as long as it lives.
 ///
+/// There can be one of these in a module: see `ID`.
+///
 /// # Invariants
 ///
-/// `operations` is registered, and pinned with `id`, which it points to.
+/// `operations` is registered, and pinned. While it is, the area of every namespace that has been
+/// set up and does not go holds an `Arc<T>` as a raw pointer.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Subsystem<T: PerNamespace> {
+    /// Not used: the kernel writes to `ID`.
     id: Opaque<u32>,
+    /// What the kernel links; it refers to `ID`.
     #[pin]
     operations: Opaque<bindings::pernet_operations>,
     _state: PhantomData<T>,
 }
 
-// SAFETY: The registration may be given up from anywhere; `T` is shared behind `Arc`.
+// SAFETY: The registration may be given up from any task; `T` is shared behind `Arc`, and is
+// `Send`.
 unsafe impl<T: PerNamespace> Send for Subsystem<T> {}
-// SAFETY: As above.
+// SAFETY: A shared registration can only be asked for states, which are read without a lock as the
+// module documentation says; `T` is `Sync`.
 unsafe impl<T: PerNamespace> Sync for Subsystem<T> {}
 
 /// The id of the only [`Subsystem`] of this module; the C interface has one variable for each.
+///
+/// A number that the kernel gives out at the registration, and by which it finds the module's area
+/// in a namespace. It is static because [`Subsystem::of`] has nothing but a namespace to start
+/// from, and atomic because the kernel writes it, once, before any callback.
 static ID: AtomicU32 = AtomicU32::new(0);
 
 impl<T: PerNamespace> Subsystem<T> {
-    /// Registers, and makes the state of every namespace there is.
+    /// Registers, and makes the state of every namespace there is (C: `register_pernet_subsys`).
+    ///
+    /// Process context, without locks of the network. Fails if one of the states cannot be made,
+    /// with its error, and leaves nothing behind.
     pub(crate) fn register() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             id: Opaque::new(0),
@@ -99,23 +146,28 @@ impl<T: PerNamespace> Subsystem<T> {
         })
     }
 
-    /// The area of a namespace.
+    /// The area of a namespace: where the pointer to its state is, or null.
     ///
     /// # Safety
     ///
-    /// The subsystem is registered, or being so.
+    /// The subsystem is registered, or being so, and the namespace is alive.
     unsafe fn area(net: *const bindings::net) -> *mut *const T {
-        // SAFETY: By the contract, the id is ours and its area is of the size of a pointer.
+        // SAFETY: By the contract, the id is ours, and its area is of the size of a pointer, and
+        // zero before it is written for the first time.
         unsafe { bindings::nfo_net_generic(net, ID.load(Relaxed)).cast() }
     }
 
+    /// Sets a namespace up.
+    ///
     /// # Safety
     ///
     /// Only for the namespace code, with a namespace that is being set up.
     unsafe extern "C" fn init_callback(net: *mut bindings::net) -> c_int {
         kernel::error::from_result(|| {
             let state = T::new()?;
-            // SAFETY: The namespace is alive; the file is removed before the state goes.
+            // SAFETY: The namespace is alive, and so is its directory in `/proc`. The name is a C
+            // string that stays; the callback needs the state, or null, until the file is removed,
+            // which is before it goes.
             let file = unsafe {
                 bindings::proc_create_net_single(
                     T::FILE.as_char_ptr(),
@@ -135,11 +187,15 @@ impl<T: PerNamespace> Subsystem<T> {
         })
     }
 
+    /// Undoes `init_callback`.
+    ///
     /// # Safety
     ///
-    /// Only for the namespace code, with a namespace that is going.
+    /// Only for the namespace code, with a namespace that is going and was set up.
     unsafe extern "C" fn exit_callback(net: *mut bindings::net) {
-        // SAFETY: Set up by `init_callback`; removing the file waits for its readers.
+        // SAFETY: Set up by `init_callback`. Removing the file waits for its readers, and nobody
+        // else reads the area now: see the module documentation. The reference in it is ours to
+        // give up.
         unsafe {
             bindings::remove_proc_entry(T::FILE.as_char_ptr(), bindings::nfo_proc_net(net));
             let state = Self::area(net).replace(ptr::null());
@@ -149,6 +205,8 @@ impl<T: PerNamespace> Subsystem<T> {
         }
     }
 
+    /// Shows the state of the namespace that the file belongs to.
+    ///
     /// # Safety
     ///
     /// Only for the file made by `init_callback`.
@@ -166,10 +224,15 @@ impl<T: PerNamespace> Subsystem<T> {
         0
     }
 
-    /// The state of a namespace that is alive. Any context.
+    /// The state of a namespace that is alive, or [`None`] if it is just being set up or is going.
+    /// Any context.
+    ///
+    /// Only for code that is reached through what the module registered after this subsystem, and
+    /// so unregisters before it.
     pub(crate) fn of(namespace: &Namespace) -> Option<Arc<T>> {
         // SAFETY: Callers are called by what the module registered after this subsystem, so it is
-        // registered; a live namespace keeps its state.
+        // registered. A live namespace keeps its state, so that the pointer is good while it is
+        // borrowed.
         unsafe {
             let state = *Self::area(namespace.as_raw());
             if state.is_null() {
@@ -185,7 +248,8 @@ impl<T: PerNamespace> Subsystem<T> {
 #[pinned_drop]
 impl<T: PerNamespace> PinnedDrop for Subsystem<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered, by the type invariant.
+        // SAFETY: Registered, by the type invariant. The function has called `exit_callback` for
+        // every namespace when it returns.
         unsafe { bindings::unregister_pernet_subsys(self.operations.get()) };
     }
 }

@@ -2,12 +2,19 @@
 
 //! Netfilter: families, verdicts.
 //!
+//! What flowtable types and nf_tables expressions have in common: the family they are registered
+//! for, and what a hook says about a packet. C has plain numbers for both, and leaves it to the
+//! reader whether a verdict means that the skb was given away; here the verdict owns the skb, or
+//! does not.
+//!
+//! Context: plain values, of no context in particular.
+//!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
 use crate::bindings;
 use kernel::prelude::*;
 
-/// The operation is not supported; the kernel crate has no name for this one.
+/// The operation is not supported (C: `-EOPNOTSUPP`); the kernel crate has no name for this one.
 pub(crate) fn unsupported() -> Error {
     Error::from_errno(-bindings::NFO_EOPNOTSUPP)
 }
@@ -15,14 +22,16 @@ pub(crate) fn unsupported() -> Error {
 /// The protocol family of a table, hook or packet (C: `NFPROTO_*`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Family {
+    /// IPv4.
     Ipv4,
+    /// IPv6.
     Ipv6,
     /// Both, as nf_tables has it: only tables and types have this family, packets never do.
     Inet,
 }
 
 impl Family {
-    /// The number C and netlink use.
+    /// The number that C and netlink use.
     pub(crate) const fn as_raw(self) -> u8 {
         // CAST: The values are 1, 2 and 10.
         (match self {
@@ -40,17 +49,23 @@ impl Family {
     }
 }
 
-/// What becomes of a packet after a hook. The skb's ownership is part of it: see
-/// [`Skb`](super::skb::Skb).
+/// What becomes of a packet after a hook (C: `NF_ACCEPT` and its siblings).
+///
+/// The skb's ownership is part of it: see [`Skb`](super::skb::Skb). Only who still owns a packet
+/// can accept it; where it was sent or dropped, [`Verdict::Stolen`] is all that is left to say.
 pub(crate) enum Verdict<'a> {
-    /// Goes on, to the classic path.
+    /// Goes on to the next hook and, in the end, to the classic path. It may have been pulled or
+    /// made writable, but says what it said before.
     Accept(super::skb::Skb<'a>),
-    /// The hook has taken the packet.
+    /// The hook has taken the packet: it was sent, or dropped.
     Stolen,
 }
 
 impl Verdict<'_> {
-    /// The number C uses. Gives a packet that goes on back to the caller.
+    /// The number that C uses, as the return value of a hook.
+    ///
+    /// Gives a packet that goes on back to netfilter, which called the hook with it and still has
+    /// the pointer.
     #[inline(always)]
     pub(super) fn into_raw(self) -> u32 {
         match self {

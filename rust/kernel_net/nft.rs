@@ -2,6 +2,36 @@
 
 //! Expressions of nf_tables that refer to a flowtable.
 //!
+//! A rule is a row of expressions, which a packet passes one after the other until one of them says
+//! that the rule does not apply or gives a verdict. The one kind that is made here has a flowtable
+//! as its only argument (`flow add @ft`), looks at forwarded packets, and gives no verdict: an
+//! [`Expression`]. What nf_tables wants besides, counting the rules that refer to a flowtable and
+//! following its transactions, is the same for all of them, and is done here.
+//!
+//! # The life of a rule
+//!
+//! nf_tables changes rulesets in transactions. A rule that is made or deleted is only so in the
+//! next generation, until the transaction is committed, and all of it is taken back if that fails.
+//! Meanwhile packets go by the rules of the current generation. The callbacks follow that:
+//!
+//! | callback | when | what it does here |
+//! |---|---|---|
+//! | `init` | a rule is made | finds the flowtable, counts one more use; gets conntrack |
+//! | `deactivate` | a rule will be gone, or was not to be | counts one use less |
+//! | `activate` | a deletion is taken back | counts the use again |
+//! | `destroy` | no packet can be in the rule | gives conntrack back |
+//! | `validate` | the table's chains are checked | allows only the forward hook |
+//! | `dump` | the ruleset is listed | gives the flowtable's name |
+//! | `eval` | a packet passes the rule | [`Expression::eval`] |
+//!
+//! A flowtable cannot be deleted while it is used. In `eval` it is always there: if rule and
+//! flowtable are deleted by one transaction, both are freed after the same grace period, the rule
+//! first.
+//!
+//! Context and locking: `eval` runs in softirq under RCU, on any CPU. All other callbacks run in
+//! process context under the namespace's commit mutex, but for `destroy`, which may come without,
+//! and `dump`, which may run under RCU instead.
+//!
 //! C header: [`include/net/netfilter/nf_tables.h`](srctree/include/net/netfilter/nf_tables.h)
 
 use crate::bindings;
@@ -23,58 +53,72 @@ use core::ptr::{
 use kernel::prelude::*;
 use kernel::types::Opaque;
 
-/// A forwarded packet, while a rule looks at it.
+/// A forwarded packet, while a rule looks at it (C: `struct nft_pktinfo`).
+///
+/// Only to be looked at: it goes on when the ruleset has decided. What it gives out, such as its
+/// connection, lives as long as the look, `'a`.
+///
+/// # Invariants
+///
+/// `raw` is that of a packet in the forward hook, under RCU, whose skb is at its network header.
 pub(crate) struct Packet<'a> {
     raw: &'a bindings::nft_pktinfo,
 }
 
-/// Whether the rule goes on after the expression.
+/// Whether the rule goes on after the expression (C: `NFT_CONTINUE`, `NFT_BREAK`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
+    /// The next expression of the rule is looked at.
     Continue,
-    /// The rule ends here, without a verdict.
+    /// The rule ends here, without a verdict, and the next rule is looked at.
     Break,
 }
 
-/// Flags of a TCP header.
+/// Flags of a TCP header: its 14th byte.
 #[derive(Clone, Copy)]
 pub(crate) struct TcpFlags(u8);
 
 impl TcpFlags {
-    /// Whether the packet ends the connection, or begins to.
+    /// Whether the packet ends the connection, or begins to: FIN or RST.
     pub(crate) fn closes(self) -> bool {
         self.0 & 0x05 != 0
     }
 }
 
 impl<'a> Packet<'a> {
+    /// The skb of C.
     fn skb(&self) -> *mut bindings::sk_buff {
         self.raw.skb
     }
 
-    /// The packet's family: IPv4 or IPv6.
+    /// The packet's family: IPv4 or IPv6, also where the table is for both.
     pub(crate) fn family(&self) -> Option<Family> {
-        // SAFETY: The packet's state is valid as long as the packet.
+        // SAFETY: The packet and its state are valid, by the type invariant.
         Family::from_raw(unsafe { bindings::nfo_nft_pf(self.raw) })
     }
 
-    /// Whether the packet came through IPsec.
+    /// Whether the packet came through IPsec (C: `skb_sec_path`).
     pub(crate) fn is_decrypted(&self) -> bool {
-        // SAFETY: The skb is valid.
+        // SAFETY: The skb is valid, by the type invariant.
         unsafe { bindings::nfo_skb_sec_path(self.skb()) }
     }
 
-    /// Whether there are IPv4 options.
+    /// Whether there are IPv4 options, as the IP code has found when the packet came in
+    /// (C: `IPCB`).
     pub(crate) fn has_ip_options(&self) -> bool {
-        // SAFETY: The skb is valid; in the forward path its control block is that of IP.
+        // SAFETY: The skb is valid, by the type invariant; in the forward path its control block is
+        // that of IP.
         self.family() == Some(Family::Ipv4)
             && unsafe { bindings::nfo_ip_options_len(self.skb()) } != 0
     }
 
-    /// The connection, and the packet's direction in it.
+    /// The connection, and the packet's direction in it (C: `nf_ct_get`, `CTINFO2DIR`).
+    ///
+    /// [`None`] if conntrack has not seen the packet, or was told not to track it.
     pub(crate) fn connection(&self) -> Option<(&'a Conn, Side)> {
         let mut info = 0;
-        // SAFETY: The skb is valid; it holds a reference to its entry, for `'a`.
+        // SAFETY: The skb is valid, by the type invariant; it holds a reference to its entry, for
+        // `'a`.
         let conn = unsafe { bindings::nfo_ct_get(self.skb(), &mut info) };
         let side = if info >= bindings::ip_conntrack_info_IP_CT_IS_REPLY {
             Side::Reply
@@ -86,9 +130,13 @@ impl<'a> Packet<'a> {
     }
 
     /// The flags of the TCP header; [`None`] if it is cut off.
+    ///
+    /// For packets of TCP: what is at the place of a TCP header is not looked at otherwise.
     pub(crate) fn tcp_flags(&self) -> Option<TcpFlags> {
         let mut buffer = [0u8; 14];
-        // SAFETY: The skb is valid, and the buffer as long as what is asked for.
+        // SAFETY: The skb is valid, by the type invariant, and the buffer as long as what is asked
+        // for. What comes back is null, or points to that many bytes, in the packet or in the
+        // buffer.
         unsafe {
             let header = bindings::nfo_skb_header_pointer(
                 self.skb(),
@@ -100,10 +148,14 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The route of this packet.
+    /// The route of this packet, which forwarding has looked up already (C: `skb_dst`).
+    ///
+    /// [`None`] if there is none, or it is just going (C: `dst_hold_safe`).
     pub(crate) fn route(&self) -> Option<Dst> {
         let family = self.family()?;
-        // SAFETY: The skb is valid; a reference is taken if that is still possible.
+        // SAFETY: The skb is valid, by the type invariant, and so is its route, under RCU at least.
+        // A reference is taken if that is still possible, and given to the `Dst`. Routes of packets
+        // are of the packet's family.
         unsafe {
             let dst = NonNull::new(bindings::nfo_skb_dst(self.skb()))?;
             bindings::nfo_dst_hold_safe(dst.as_ptr()).then(|| Dst::from_raw(dst, family))
@@ -111,7 +163,15 @@ impl<'a> Packet<'a> {
     }
 
     /// The route that a packet in the other direction takes, from `from` to `to`, coming in by the
-    /// device that this one leaves through: that of `forward`, its route.
+    /// device that this one leaves through: that of `forward`, its route (C: the first half of
+    /// `nft_flow_route`).
+    ///
+    /// Addresses are as on the wire, those of IPv4 in the first four bytes. It is looked up by what
+    /// would be in such a packet, as far as that is known from this one: addresses, mark, and DSCP
+    /// or flow label. It is asked to lead out by the device that this packet came in by. [`None`]
+    /// if there is no route.
+    ///
+    /// May make routes, with `GFP_ATOMIC`; softirq, under RCU.
     pub(crate) fn reverse_route(
         &self,
         forward: &Dst,
@@ -122,8 +182,10 @@ impl<'a> Packet<'a> {
         let family = self.family()?;
         let out = forward.device(rcu).ifindex();
         let mut flow = bindings::flowi::default();
-        // SAFETY: All of `flow` is initialised; the packet has a network header, being forwarded.
-        // The union is accessed as the one member that the family stands for.
+        // SAFETY: All of `flow` is initialised; the packet has a network header, being forwarded,
+        // and its state is valid, by the type invariant, with an input device, as every packet in
+        // the forward hook. The union is accessed as the one member that the family stands for. The
+        // route comes with a counted reference.
         unsafe {
             let state = &*self.raw.state;
             let input = bindings::nfo_dev_ifindex(state.in_);
@@ -169,8 +231,14 @@ impl<'a> Packet<'a> {
 }
 
 /// A flowtable that a rule refers to, seen from that rule.
+///
+/// # Invariants
+///
+/// `raw` is a flowtable with this content, and outlives `'a`.
 pub(crate) struct Reference<'a, T: flowtable::Type> {
+    /// The flowtable of nf_tables.
     raw: NonNull<bindings::nft_flowtable>,
+    /// What its type has put into it.
     content: &'a T,
 }
 
@@ -180,10 +248,14 @@ impl<'a, T: flowtable::Type> Reference<'a, T> {
         self.content
     }
 
-    /// Whether a device belongs to the flowtable.
+    /// Whether a device belongs to the flowtable (C: `nft_flowtable_find_dev`).
+    ///
+    /// Walks the list of its devices, so it is for the packets that make flows, not for all. May be
+    /// outdated the next moment: [`flowtable::Type::unbind`] tells when a device leaves. Under RCU.
     pub(crate) fn has_device(&self, device: &Device, _rcu: ReadSide<'_>) -> bool {
-        // SAFETY: The rule holds the flowtable, RCU protects its list of hooks; each entry is
-        // embedded in a hook.
+        // SAFETY: The flowtable is valid, by the type invariant. Its list of hooks is one of RCU:
+        // entries stay for as long as RCU is held, each is embedded in a hook, and the list leads
+        // back to its head. Loads are single ones (C: `list_for_each_entry_rcu`).
         unsafe {
             let head = &raw const (*self.raw.as_ptr()).hook_list;
             let mut at = ptr::read_volatile(&raw const (*head).next);
@@ -200,46 +272,61 @@ impl<'a, T: flowtable::Type> Reference<'a, T> {
 }
 
 /// An expression with one attribute, the name of a flowtable, for the forward hook.
+///
+/// It has no state of its own, apart from what is in the flowtable.
 pub(crate) trait Expression: 'static {
-    /// What its flowtables contain.
+    /// What its flowtables contain. Rules that name a flowtable of another type are refused with
+    /// `EOPNOTSUPP`.
     type Table: flowtable::Type;
 
-    /// The name of the expression.
+    /// The name of the expression, as `nft` sends it.
     const NAME: &'static CStr;
 
-    /// Looks at a packet. Softirq, under RCU.
+    /// Looks at a packet.
+    ///
+    /// Softirq, under RCU, on any CPU; may not sleep or panic. Called for every packet that comes
+    /// as far as this in the rule.
     fn eval(table: &Reference<'_, Self::Table>, packet: &Packet<'_>, rcu: ReadSide<'_>) -> Outcome;
 }
 
-/// The private area of an expression.
+/// The private area of an expression: what is behind `struct nft_expr` in each rule.
 #[repr(C)]
 struct Private {
+    /// Valid from `init` to `destroy`.
     flowtable: *mut bindings::nft_flowtable,
 }
 
+/// The private area of an expression (C: `nft_expr_priv`).
+///
 /// # Safety
 ///
 /// `expr` is one of ours, initialised or being so.
 #[inline(always)]
 unsafe fn private(expr: *const bindings::nft_expr) -> *mut Private {
-    // SAFETY: By the contract, the area behind the expression has the size we asked for.
+    // SAFETY: By the contract, the area behind the expression has the size we asked for, and its
+    // alignment.
     unsafe { (&raw const (*expr).data).cast_mut().cast() }
 }
 
 /// The C callbacks of an expression.
 struct Adapter<E: Expression>(PhantomData<E>);
 
+/// The attribute that has the flowtable's name.
 const ATTRIBUTE: usize = bindings::NFO_FLOW_TABLE_NAME as usize;
+/// The largest attribute there is.
 const MAX_ATTRIBUTE: u32 = bindings::NFO_FLOW_MAX;
 
-/// What netlink checks before `init` sees the attributes.
+/// What netlink checks before `init` sees the attributes: that the name is a string, and not too
+/// long.
 struct Policy([bindings::nla_policy; MAX_ATTRIBUTE as usize + 1]);
 
-// SAFETY: Constant data.
+// SAFETY: Constant data; the pointers in it, if any, are never followed for a string.
 unsafe impl Sync for Policy {}
 
+/// Static, since nf_tables keeps a pointer to it.
 static POLICY: Policy = {
-    // SAFETY: A policy of all zeros is one that accepts anything.
+    // SAFETY: A policy of all zeros is one that accepts anything; integers and null pointers, in C
+    // too.
     let mut policy: Policy = unsafe { core::mem::zeroed() };
     policy.0[ATTRIBUTE].type_ = bindings::NLA_STRING as u8;
     // CAST: A small constant.
@@ -248,16 +335,19 @@ static POLICY: Policy = {
 };
 
 impl<E: Expression> Adapter<E> {
+    /// A packet passes the rule.
+    ///
     /// # Safety
     ///
-    /// Only for nf_tables, in a rule of a base chain or below it.
+    /// Only for nf_tables, in a rule of a base chain or below it, in the forward hook.
     unsafe extern "C" fn eval(
         expr: *const bindings::nft_expr,
         regs: *mut bindings::nft_regs,
         pkt: *const bindings::nft_pktinfo,
     ) {
-        // SAFETY: By the contract: the rule holds the flowtable, whose type `init` has checked,
-        // chains run under RCU, and the registers are ours to write.
+        // SAFETY: By the contract: the rule holds the flowtable, whose type `init` has checked and
+        // which never changes it; chains run under RCU; and the registers are ours to write, of
+        // which the verdict is the first.
         unsafe {
             let raw = NonNull::new_unchecked((*private(expr)).flowtable);
             let outcome = match flowtable::content_of::<E::Table>(raw) {
@@ -275,6 +365,12 @@ impl<E: Expression> Adapter<E> {
         }
     }
 
+    /// A rule is made.
+    ///
+    /// Fails with `EINVAL` if there is no name, `ENOENT` if there is no flowtable of that name in
+    /// the table, `EOPNOTSUPP` if it is of another type, `EMFILE` if too many rules use it, and
+    /// with whatever conntrack says when it cannot be had in this namespace.
+    ///
     /// # Safety
     ///
     /// Only for nf_tables, with attributes that fit the policy.
@@ -284,13 +380,16 @@ impl<E: Expression> Adapter<E> {
         tb: *const *const bindings::nlattr,
     ) -> c_int {
         kernel::error::from_result(|| {
-            // SAFETY: By the contract; the area of the expression is ours.
+            // SAFETY: By the contract: the context is valid, the commit mutex is held, which a
+            // flowtable that is found and counted as used does not go without, and the area of the
+            // expression is ours.
             unsafe {
                 let name = *tb.add(ATTRIBUTE);
                 if name.is_null() {
                     return Err(EINVAL);
                 }
                 let ctx = &*ctx;
+                // The flowtable may be one that the same transaction makes.
                 let genmask = bindings::nfo_nft_genmask_next(ctx.net);
                 let ft = kernel::error::from_err_ptr(bindings::nft_flowtable_lookup(
                     ctx.net, ctx.table, name, genmask,
@@ -318,45 +417,58 @@ impl<E: Expression> Adapter<E> {
         })
     }
 
+    /// The deletion of a rule is taken back.
+    ///
     /// # Safety
     ///
-    /// Only for nf_tables.
+    /// Only for nf_tables, with a rule that was deactivated.
     unsafe extern "C" fn activate(_ctx: *const bindings::nft_ctx, expr: *const bindings::nft_expr) {
-        // SAFETY: By the contract; the count was given up by `deactivate`.
+        // SAFETY: By the contract; the count was given up by `deactivate` in the same transaction,
+        // so that the flowtable has not gone, and its count has room for it.
         unsafe { bindings::nfo_nft_use_inc_restore(&raw mut (*(*private(expr)).flowtable).use_) }
     }
 
+    /// A rule will be gone, or is not to be after all; the phase tells which, and whether it was
+    /// counted.
+    ///
     /// # Safety
     ///
-    /// Only for nf_tables.
+    /// Only for nf_tables, with a rule of ours.
     unsafe extern "C" fn deactivate(
         ctx: *const bindings::nft_ctx,
         expr: *const bindings::nft_expr,
         phase: bindings::nft_trans_phase,
     ) {
-        // SAFETY: By the contract.
+        // SAFETY: By the contract, the area holds the flowtable that `init` has found.
         unsafe {
             bindings::nf_tables_deactivate_flowtable(ctx, (*private(expr)).flowtable, phase);
         }
     }
 
+    /// A rule is gone. What it referred to was given up by `deactivate`.
+    ///
     /// # Safety
     ///
-    /// Only for nf_tables.
+    /// Only for nf_tables, with a rule of ours that no packet is in.
     unsafe extern "C" fn destroy(ctx: *const bindings::nft_ctx, _expr: *const bindings::nft_expr) {
-        // SAFETY: By the contract; undoes what `init` has got.
+        // SAFETY: By the contract the context is valid; undoes what `init` has got, for the same
+        // family.
         unsafe { bindings::nf_ct_netns_put((*ctx).net, (*ctx).family) }
     }
 
+    /// The ruleset is listed: gives the name, as `init` took it. Fails if it does not fit into the
+    /// message.
+    ///
     /// # Safety
     ///
-    /// Only for nf_tables.
+    /// Only for nf_tables, with a rule of ours and a message that is being made.
     unsafe extern "C" fn dump(
         skb: *mut bindings::sk_buff,
         expr: *const bindings::nft_expr,
         _reset: bool,
     ) -> c_int {
-        // SAFETY: By the contract; the name is a C string that the flowtable owns.
+        // SAFETY: By the contract; the name is a C string that the flowtable owns, and never
+        // changes. As much of it is read as it is long.
         unsafe {
             let name = (*(*private(expr)).flowtable).name;
             let len = CStr::from_char_ptr(name).to_bytes_with_nul().len();
@@ -370,14 +482,18 @@ impl<E: Expression> Adapter<E> {
         }
     }
 
+    /// Refuses rules in chains that packets may reach by another hook than forward.
+    ///
+    /// `EOPNOTSUPP` for families that are none of ours, and for such hooks.
+    ///
     /// # Safety
     ///
-    /// Only for nf_tables.
+    /// Only for nf_tables, with a rule of ours.
     unsafe extern "C" fn validate(
         ctx: *const bindings::nft_ctx,
         _expr: *const bindings::nft_expr,
     ) -> c_int {
-        // SAFETY: By the contract.
+        // SAFETY: By the contract the context is valid, and has a chain.
         unsafe {
             if Family::from_raw((*ctx).family).is_none() {
                 return unsupported().to_errno();
@@ -389,31 +505,41 @@ impl<E: Expression> Adapter<E> {
 
 /// The registration of an expression for one family.
 ///
+/// Dropping it ends the registration. As with [`flowtable::Registration`], nobody is waited for who
+/// is just looking through the list: it must be part of the module's own data.
+///
 /// # Invariants
 ///
 /// `kind` is registered; it and `operations` refer to each other, and are pinned.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration<E: Expression> {
+    /// The callbacks, which every rule points to.
     #[pin]
     operations: Opaque<bindings::nft_expr_ops>,
+    /// What nf_tables links.
     #[pin]
     kind: Opaque<bindings::nft_expr_type>,
     _expression: PhantomData<E>,
 }
 
-// SAFETY: nf_tables has a lock for its list of expressions.
+// SAFETY: nf_tables has a lock for its list of expressions, so that the registration may be given
+// up from any task.
 unsafe impl<E: Expression> Send for Registration<E> {}
-// SAFETY: As above.
+// SAFETY: There is nothing to be done with a shared registration.
 unsafe impl<E: Expression> Sync for Registration<E> {}
 
 impl<E: Expression> Registration<E> {
-    /// Registers the expression for a family, on behalf of a module. nf_tables prefers it to one
-    /// that is for all families.
+    /// Registers the expression for a family, on behalf of a module (C: `nft_register_expr`).
+    ///
+    /// nf_tables prefers it to one that is for all families, whichever was registered first. Rules
+    /// may be made from then on; each holds a reference to the module. Process context, may sleep.
     pub(crate) fn register(
         family: Family,
         module: &'static ThisModule,
     ) -> impl PinInit<Self, Error> {
-        // SAFETY: Initialises all fields, and fails only before the registration.
+        // SAFETY: Initialises all fields, the marker being of no size, and fails only before the
+        // registration, when nothing refers to them. What C is given stays: the fields are pinned,
+        // the policy is static, and the name and the functions are the module's.
         unsafe {
             pin_init::pin_init_from_closure(move |this: *mut Self| {
                 let operations = Opaque::cast_into(&raw const (*this).operations);
@@ -451,8 +577,8 @@ impl<E: Expression> Registration<E> {
 #[pinned_drop]
 impl<E: Expression> PinnedDrop for Registration<E> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered, by the type invariant; no rule is left, or the module would still
-        // be in use.
+        // SAFETY: Registered, by the type invariant; no rule is left, or the module would still be
+        // in use: each holds a reference to it.
         unsafe { bindings::nft_unregister_expr(self.kind.get()) };
     }
 }

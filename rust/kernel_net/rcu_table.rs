@@ -2,15 +2,101 @@
 
 //! A hash table of objects that are found by either of two keys.
 //!
-//! Made for flows: few writers, readers in softirq on every CPU who must not write to shared
-//! memory, objects that stay where they are, and sizes from nothing to millions.
+//! # Problem
 //!
-//! - [`arena`] holds the objects, each at an index that never changes.
-//! - [`buckets`] holds hashes and indices. While it is resized there are two arrays, and a lookup
-//!   tries the old one first; entries appear in the new one before they vanish from the old.
-//! - Removing makes an object invisible at once; it is dropped after a grace period, in softirq.
+//! A flow is looked up for every packet, by the addresses and ports that packets of one of its two
+//! directions have. There are from no to some millions of flows; packets arrive in softirq on every
+//! CPU, millions a second, while flows come and go by the thousand. So this is wanted:
 //!
-//! One lock orders the writers. The reader's price is the lines of one bucket and of the object.
+//! - Readers take no lock and write no shared memory, not even a reference count.
+//! - A lookup touches few cache lines: when there are many flows each of them is a miss.
+//! - The table grows and shrinks while it is in use, and no step of that keeps packets waiting.
+//! - Objects stay where they are, so that they can refer to each other, and be kept track of, by an
+//!   index that is shorter than a pointer and can be checked.
+//!
+//! C uses an rhashtable: each object is in two chains, linked by pointers within it. A lookup
+//! visits the objects of a chain until one fits, a miss each, and a resize visits and changes all
+//! of them.
+//!
+//! # Algorithm
+//!
+//! Finding and storing are apart:
+//!
+//! ```text
+//!                  buckets                            arena
+//!   key --hash-->  7 entries to a cache line:         index --> slot:
+//!                  (hash, index, side)  --index-->    object { key, key, ... }
+//! ```
+//!
+//! - [`arena`] holds the objects, each in a slot with an index that never changes.
+//! - [`buckets`] holds entries, two for each object: 32 bits of hash, and `index << 1 | side`.
+//!
+//! A lookup reads the one line of buckets that the hash selects, and goes on to an object only for
+//! an entry whose 32 bits of hash are those of the key. Then it compares the key itself. So it
+//! reads two lines that are its own, of the bucket and of the object; what else it reads, the
+//! array's address and two pointers to the object's chunk, is shared by many and mostly in the
+//! cache.
+//!
+//! Example: the object at index 130 has keys with the hashes 51d20007 and 9e37000b, in a table of
+//! 32 buckets. Its entries are (51d20007, 260) in bucket 7 and (9e37000b, 261) in bucket 11. A
+//! packet of the reply direction hashes to 9e37000b; the fifth entry of bucket 11, say, has this
+//! hash; 261 is index 130 and the reply side. The object's reply key is the packet's: found.
+//!
+//! # Life of an object
+//!
+//! ```text
+//!             insert                              remove             grace period
+//!   free ---> reserved ---> findable ---> published ---> retired ---------------> free
+//!        slot         entries       live bit       bit and entries        object dropped,
+//!        taken        stored        set            cleared                slot given back
+//! ```
+//!
+//! [`RcuTable::insert`] stores the entry of the reply side first and that of the original side
+//! last, as C does: whoever finds an object by its original key can count on its being found by the
+//! other, too. Then it sets the slot's live bit, from when on the object is found by its index.
+//!
+//! [`RcuTable::remove`] clears the live bit first: of all callers, the one who cleared it has
+//! removed the object. Entries go next. Nobody can find the object any more who does not hold it
+//! already, and those who do are in a read-side section. So it is dropped by an RCU callback, a
+//! grace period later.
+//!
+//! # Resize
+//!
+//! [`RcuTable::resize`] copies entries from the old array to a new one, and no object is touched:
+//!
+//! 1. A new array is allocated, which may sleep, and stored as `future`. From now on new entries go
+//!    there, entries are removed from both arrays, and lookups try `current` and then `future`.
+//! 2. The old array's buckets are emptied, 16 at a time under the lock. An entry is stored in the
+//!    new array before it is cleared in the old one.
+//! 3. The new array becomes `current`, and `future` null.
+//! 4. After a grace period the old array is freed.
+//!
+//! A lookup misses nothing in step 2: if it finds an entry cleared in the old array, where it looks
+//! first, then the entry was in the new one already, where it looks next. It may find one twice.
+//! Step 3 leaves one moment open: see [`RcuTable::lookup`].
+//!
+//! # Memory ordering
+//!
+//! All writers hold the lock; what follows is between a writer and the readers.
+//!
+//! | Release | Acquire | so that the reader sees |
+//! |---|---|---|
+//! | page and chunk pointers, in `Arena::grow` | `Arena::chunk` | an initialised chunk |
+//! | an entry, in `Buckets::insert` | `Buckets::find` | the object in the slot |
+//! | the live bit, in `Arena::publish` | `Arena::get`, `Arena::next` | the object in the slot |
+//! | `future` and `current`, in `resize` | `lookup` | an initialised array |
+//! | zero over an entry, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
+//!
+//! What takes something away needs no order: that readers may have seen it before is what the grace
+//! period is for. Neither do the marks of full buckets: one that is not seen belongs to an entry
+//! that is not there yet, or, in a resize, comes with the zero.
+//!
+//! # Context and locking
+//!
+//! Lookups are for softirq and everywhere else under RCU. One lock, `RcuTable::lock`, with bottom
+//! halves disabled, orders all writers of the arena and of the arrays; it is held for one insertion
+//! or removal, or 16 buckets of a resize. No callback of [`Object`] but `key` and `hash` is called
+//! under it, and no other lock is taken. Resizing and dropping the table sleep.
 
 mod arena;
 mod buckets;
@@ -43,6 +129,9 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 
 /// Which of an object's two keys.
+///
+/// The numbers of the variants are those of conntrack's directions (C: `enum ip_conntrack_dir`),
+/// and the lowest bit of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Side {
     /// The first: for a flow, the original direction.
@@ -63,61 +152,103 @@ impl Side {
 }
 
 /// What a table can hold.
+///
+/// The methods are called for every packet, also under the table's lock: they may not sleep, panic,
+/// or use the table. They depend on nothing but their arguments.
+///
+/// Objects are dropped in softirq, by an RCU callback without the table's lock, or by whoever
+/// called [`RcuTable::insert`] in vain. So their destructors may not sleep either, and what they
+/// give up is given up a grace period after the object was last seen in the table.
 pub(crate) trait Object: Send + Sync + Sized {
-    /// What an object is found by.
+    /// What an object is found by. Comparing two of them decides; the hash only says where to look.
     type Key: Copy + Eq;
-    /// What makes the hash unpredictable.
+    /// What makes the hash unpredictable. Each table has one of its own, which nobody else ever
+    /// sees.
     type Secret: Send + Sync;
 
     /// The key of one side; constant while the object is in a table.
     fn key(&self, side: Side) -> &Self::Key;
 
     /// The hash of a key.
+    ///
+    /// All 32 bits count: the low ones select the bucket, and all of them tell entries in it apart.
+    /// Whoever chooses keys but does not know the secret should not be able to have many with the
+    /// same hash, or the same low bits: such entries are in each other's way.
     fn hash(secret: &Self::Secret, key: &Self::Key) -> u32;
 }
 
 /// What a lookup found.
+///
+/// The object may have been removed meanwhile, and be on its way out; it stays as it is for `'rcu`.
 pub(crate) struct Found<'rcu, T> {
+    /// The object whose key it was.
     pub(crate) object: &'rcu T,
+    /// Which of the object's keys it was.
     pub(crate) side: Side,
+    /// The object's index, for [`RcuTable::get`] and [`RcuTable::remove`]. It names this object for
+    /// `'rcu`; later it may name another.
     pub(crate) index: u32,
 }
 
-/// Why an object was not taken; it has been dropped, or will be after a grace period.
+/// Why an object was not taken.
+///
+/// In each case the object has been dropped, or will be after a grace period, since a reader may
+/// have found one of its sides for a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum InsertError {
-    /// One of the keys is in the table already.
+    /// One of the keys is in the table already. An object is in the way until it is removed, also
+    /// one that its owner regards as over.
     Exists,
-    /// No memory for the object.
+    /// No memory for the object. It is allocated atomically, so that a later attempt may succeed.
     NoMemory,
-    /// No room in the hash array, which is about to grow: try again with a later packet.
+    /// No room in the hash array, which is about to grow: the caller makes sure that
+    /// [`RcuTable::resize`] runs soon, and tries again with a later packet.
     Full,
 }
 
 /// The table.
+///
+/// Dropping it removes and drops all objects, and waits for that; process context. Nobody may be
+/// using it then, which the borrow checker sees to, apart from callbacks that are already queued.
+///
+/// # Invariants
+///
+/// - `current` is an array from [`KBox::into_raw`], and so is `future` unless it is null. Either is
+///   freed only a grace period after it was replaced.
+/// - The number in an entry of these arrays is the index of a reserved slot of `arena`, shifted,
+///   and a side. The entries of a slot are gone before it is retired.
+/// - `in_use` counts the slots that are reserved, up to the end of their RCU callback.
 #[pin_data(PinnedDrop)]
 pub(crate) struct RcuTable<T: Object> {
     /// Where lookups go first.
     current: AtomicPtr<Buckets>,
-    /// The array that is being filled, while there is one.
+    /// The array that is being filled, while a resize is on; else null.
     future: AtomicPtr<Buckets>,
+    /// The secret of the hash; constant, so that entries stay good when they are copied.
     secret: T::Secret,
+    /// Published objects. Written under the lock, read anywhere.
     len: AtomicU32,
     /// Slots in use, of which `len` are published.
     in_use: AtomicU32,
+    /// The objects. The cell is for what the arena changes under the lock.
     arena: UnsafeCell<Arena<T>>,
     /// Orders all writers of the arena and the arrays.
     #[pin]
     lock: SpinLockBh<()>,
 }
 
-// SAFETY: Objects are `Send` and `Sync`; everything else is atomic, or changed under the lock.
+// SAFETY: Objects are `Send`, and so is the secret. The pointers in slots are to this table, which
+// is pinned, and may be followed by RCU callbacks on any CPU.
 unsafe impl<T: Object> Send for RcuTable<T> {}
-// SAFETY: As above.
+// SAFETY: Readers share objects, which are `Sync`, and RCU callbacks drop them on whatever CPU, for
+// which they are `Send`. Everything else is atomic, or changed under the lock.
 unsafe impl<T: Object> Sync for RcuTable<T> {}
 
 impl<T: Object> RcuTable<T> {
-    /// An empty table, of about 4 KiB. May sleep.
+    /// An empty table, of about 4 KiB. Process context; may sleep.
+    ///
+    /// It gets its first chunk of objects with the first of them, and grows by [`Self::resize`]
+    /// only. Fails with `ENOMEM`.
     pub(crate) fn new(secret: T::Secret) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             current: AtomicPtr::new(KBox::into_raw(KBox::new(
@@ -133,17 +264,21 @@ impl<T: Object> RcuTable<T> {
         }? Error)
     }
 
+    /// The arena, shared.
     #[inline(always)]
     fn arena(&self) -> &Arena<T> {
         // SAFETY: Only shared references to the arena are ever made; it has its own cells.
         unsafe { &*self.arena.get() }
     }
 
-    /// The arrays to look into, in order.
+    /// The arrays to look into, in order: the one in use, and the one that is being filled.
+    ///
+    /// For writers, who hold the lock, and whoever else is under RCU.
     #[inline(always)]
     fn arrays(&self) -> [Option<&Buckets>; 2] {
-        // SAFETY: Arrays are freed a grace period after they were replaced; callers are under RCU
-        // or hold the lock and the arrays are only replaced by the one who resizes.
+        // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant.
+        // Callers are under RCU, or hold the lock, which disables bottom halves and so holds grace
+        // periods up, too.
         unsafe {
             [
                 self.current.load(Acquire).as_ref(),
@@ -152,7 +287,7 @@ impl<T: Object> RcuTable<T> {
         }
     }
 
-    /// Objects in the table.
+    /// Objects in the table. May be outdated the next moment; any context.
     pub(crate) fn len(&self) -> u32 {
         self.len.load(Relaxed)
     }
@@ -163,7 +298,14 @@ impl<T: Object> RcuTable<T> {
         T::hash(&self.secret, key)
     }
 
-    /// Finds the object with this key. Softirq or anywhere else under RCU; writes nothing.
+    /// Finds the object with this key, and says which of its two keys it is.
+    ///
+    /// Softirq or anywhere else under RCU; takes no lock and writes nothing. An object that is
+    /// being inserted may be missed, and one that is being removed may be found. One that stays in
+    /// the table is found, also while a resize is on, but for a single moment: a lookup that reads
+    /// `current` before the arrays are switched and `future` after it looks into the old array
+    /// only, and may find nothing. For a packet that means the classic path, this once. Lookups
+    /// under the lock are not concerned.
     #[inline(always)]
     pub(crate) fn lookup<'rcu>(
         &'rcu self,
@@ -171,17 +313,19 @@ impl<T: Object> RcuTable<T> {
         rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
         let hash = self.hash(key);
-        // SAFETY: Arrays are freed a grace period after they were replaced, and RCU is held.
+        // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
+        // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
         let found = current.find(hash, |what| self.matching(what, key, rcu));
         if found.is_some() {
             return found;
         }
-        // SAFETY: As above.
+        // SAFETY: As above. The load comes after those of the entries, which acquire.
         let future = unsafe { self.future.load(Acquire).as_ref() }?;
         future.find(hash, |what| self.matching(what, key, rcu))
     }
 
+    /// The object that an entry stands for, if it has this key.
     #[inline(always)]
     fn matching<'rcu>(
         &'rcu self,
@@ -196,8 +340,10 @@ impl<T: Object> RcuTable<T> {
             Side::Reply
         };
         let slot = self.arena().slot(index)?;
-        // SAFETY: An entry is removed from the arrays before the grace period that ends with the
-        // object's drop; it was seen under RCU, so the object lives for `'rcu`.
+        // SAFETY: An entry stands for a reserved slot, whose object is initialised, and is removed
+        // from the arrays before the grace period that ends with the object's drop. It was seen
+        // under RCU, so that grace period cannot end before `'rcu` does, and the object lives for
+        // `'rcu`.
         let object = unsafe { &*slot.value() };
         (object.key(side) == key).then_some(Found {
             object,
@@ -206,27 +352,41 @@ impl<T: Object> RcuTable<T> {
         })
     }
 
-    /// The object at `index`, if there still is one.
+    /// The object at `index`, if there is one.
+    ///
+    /// For indices that somebody has kept. They stay safe to ask for when the object is gone, but
+    /// the slot may have another object by then: who keeps an index forgets it when the object is
+    /// removed. Softirq or anywhere else under RCU.
     #[inline(always)]
     pub(crate) fn get<'rcu>(&'rcu self, index: u32, rcu: ReadSide<'rcu>) -> Option<&'rcu T> {
         self.arena().get(index, rcu)
     }
 
     /// The first object at or after index `from`: to walk the table in bounded steps.
+    ///
+    /// A walk from 0, always on from the index after the last one, visits every object once that is
+    /// in the table all the time; of those that come and go meanwhile it visits some. RCU may be
+    /// released between two steps.
     pub(crate) fn next<'rcu>(&'rcu self, from: u32, rcu: ReadSide<'rcu>) -> Option<(u32, &'rcu T)> {
         self.arena().next(from, rcu)
     }
 
     /// Puts an object in, visible when complete: the reply side first, the original last.
     ///
-    /// Returns its index. Any context but hard interrupts.
+    /// Returns its index. Any context but hard interrupts, since it takes the lock; memory is
+    /// allocated with `GFP_ATOMIC`. If two callers insert objects with a key in common, one of them
+    /// succeeds.
+    ///
+    /// Fails with [`InsertError`], and gives the object up then. The table does not grow by itself:
+    /// see [`Self::is_crowded`].
     pub(crate) fn insert(&self, object: T) -> Result<u32, InsertError> {
         let hashes = [
             self.hash(object.key(Side::Original)),
             self.hash(object.key(Side::Reply)),
         ];
         let guard = self.lock.lock();
-        // SAFETY: The lock disables bottom halves, and grace periods wait for such regions too.
+        // SAFETY: The lock disables bottom halves, and grace periods wait for such regions too. The
+        // evidence is not used after the lock is released.
         let rcu = unsafe { ReadSide::new() };
         if self.lookup(object.key(Side::Original), rcu).is_some()
             || self.lookup(object.key(Side::Reply), rcu).is_some()
@@ -235,7 +395,8 @@ impl<T: Object> RcuTable<T> {
             return Err(InsertError::Exists);
         }
         let home = ptr::from_ref(self).cast();
-        // SAFETY: The lock is held.
+        // SAFETY: The lock is held. The table is pinned, so it is where `home` says when callbacks
+        // run.
         let index = match unsafe { self.arena().reserve(object, home) } {
             Ok(index) => index,
             Err(object) => {
@@ -244,6 +405,7 @@ impl<T: Object> RcuTable<T> {
                 return Err(InsertError::NoMemory);
             }
         };
+        // Counted before anything can go wrong: from here on the slot goes by way of its callback.
         self.in_use.fetch_add(1, Relaxed);
         // While a resize is on, only the new array takes entries.
         let [current, future] = self.arrays();
@@ -269,7 +431,12 @@ impl<T: Object> RcuTable<T> {
 
     /// Takes an object out; true for the one caller who did.
     ///
-    /// It is dropped after a grace period. Any context but hard interrupts.
+    /// False if there is none at `index`, or it is not published yet. The object is not found from
+    /// now on, by those who do not hold it already, and dropped after a grace period. Any context
+    /// but hard interrupts.
+    ///
+    /// The caller knows by a lookup or walk in the same read-side section, or by its own
+    /// bookkeeping, that `index` names the object that is meant.
     pub(crate) fn remove(&self, index: u32) -> bool {
         let _guard = self.lock.lock();
         if !self.arena().unpublish(index) {
@@ -278,10 +445,12 @@ impl<T: Object> RcuTable<T> {
         let Some(slot) = self.arena().slot(index) else {
             return false;
         };
-        // SAFETY: We took it out, so it is alive until the callback that is queued below.
+        // SAFETY: We took it out, so it is alive until the callback that is queued below. Nobody
+        // changes an object in the table but by way of its own cells.
         let object = unsafe { &*slot.value() };
         for (side, bit) in [(Side::Original, 0), (Side::Reply, 1)] {
             let hash = self.hash(object.key(side));
+            // During a resize an entry is in one of the two, and which one may have changed since.
             for array in self.arrays().into_iter().flatten() {
                 array.remove(hash, index << 1 | bit);
             }
@@ -291,37 +460,50 @@ impl<T: Object> RcuTable<T> {
         true
     }
 
-    /// Queues the drop of an object that nobody can find any more.
+    /// Queues the drop of an object that nobody can find any more. The lock is held.
+    ///
+    /// Only once for each reservation: the slot has a single callback head.
     fn retire(&self, index: u32) {
         if let Some(slot) = self.arena().slot(index) {
-            // SAFETY: The head is embedded in the slot, which stays reserved until the callback.
+            // SAFETY: The head is embedded in the slot, which stays reserved until the callback; it
+            // is queued once, by whoever made the object unfindable.
             unsafe { bindings::call_rcu(slot.rcu.get(), Some(Self::reclaim)) };
         }
     }
 
     /// The RCU callback: drops the object and gives its slot back.
     ///
+    /// In softirq, or in a thread of RCU's with bottom halves disabled.
+    ///
     /// # Safety
     ///
     /// Only for RCU, with the head of a retired slot of a live table.
     unsafe extern "C" fn reclaim(head: *mut bindings::callback_head) {
         let head: *mut UnsafeCell<bindings::callback_head> = head.cast();
-        // SAFETY: By the contract the head is within a slot.
+        // SAFETY: By the contract the head is the `rcu` field of a slot, in a chunk that stays as
+        // long as one of its slots is reserved.
         let slot = unsafe { &*kernel::container_of!(head, Slot<T>, rcu) };
         let (home, index) = (slot.home.cast::<Self>(), slot.index);
-        // SAFETY: A grace period has passed since nobody can find the object.
+        // SAFETY: A grace period has passed since nobody can find the object, so those who had
+        // found it are done, and it is dropped only here. The lock is not held: destructors take
+        // locks of their own.
         unsafe { slot.value().drop_in_place() };
-        // SAFETY: The table waits for its callbacks before it goes.
+        // SAFETY: The table waits for its callbacks before it goes, and is pinned until then.
         let this = unsafe { &*home };
         let _guard = this.lock.lock();
-        // SAFETY: The lock is held, and the object is dropped.
+        // SAFETY: The lock is held, and the object was dropped above.
         unsafe { this.arena().release(index) };
         this.in_use.fetch_sub(1, Relaxed);
     }
 
     /// Whether the hash array should be larger soon.
+    ///
+    /// For callers of [`Self::insert`], who then see to it that [`Self::resize`] is called. Takes
+    /// no lock, and may be outdated the next moment. While a resize is on it still speaks of the
+    /// old array.
     pub(crate) fn is_crowded(&self, _rcu: ReadSide<'_>) -> bool {
-        // SAFETY: Arrays are freed a grace period after they were replaced, and RCU is held.
+        // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
+        // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
         let entries = self.len().saturating_mul(2);
         current
@@ -329,7 +511,8 @@ impl<T: Object> RcuTable<T> {
             .is_some_and(|size| size > current.count())
     }
 
-    /// The size the hash array should have, if it is not the one it has.
+    /// The size in buckets that the hash array should have, if it is not the one it has, and no
+    /// resize is on.
     fn wants_resize(&self) -> Option<u32> {
         let _guard = self.lock.lock();
         let [current, future] = self.arrays();
@@ -339,8 +522,13 @@ impl<T: Object> RcuTable<T> {
         }
     }
 
-    /// Resizes the hash array to what its content asks for. Process context, one caller at a time;
-    /// sleeps, and holds the lock only for a few buckets at a time.
+    /// Resizes the hash array to what its content asks for, if that is another size than it has.
+    ///
+    /// Process context, one caller at a time: the one worker of the table's owner. Sleeps, and
+    /// holds the lock only for a few buckets at a time; see the module documentation for the
+    /// protocol. Insertions and removals go on meanwhile.
+    ///
+    /// Fails with `ENOMEM`; then everything is as it was, and the next call tries again.
     pub(crate) fn resize(&self) -> Result {
         let Some(size) = self.wants_resize() else {
             return Ok(());
@@ -351,7 +539,8 @@ impl<T: Object> RcuTable<T> {
             let _guard = self.lock.lock();
             self.future.store(new, Release);
         }
-        // SAFETY: Only this function replaces arrays, and it has one caller at a time.
+        // SAFETY: Only this function replaces and frees arrays, and it has one caller at a time:
+        // both stay until its end.
         let (from, to) = unsafe { (&*old, &*new) };
         let mut number = 0;
         let mut failed = false;
@@ -359,9 +548,11 @@ impl<T: Object> RcuTable<T> {
             let guard = self.lock.lock();
             for _ in 0..16 {
                 if number < from.count() {
-                    // No room in reach, in an array of the right size: a hash that somebody has
-                    // broken. The entry stays in the old array, and the object is not found from
-                    // now on: its packets take the classic path until it times out.
+                    // No room in reach, in an array of the right size: many entries with one hash,
+                    // or more new ones than the size was chosen for. The entry and those after it
+                    // in its bucket stay in the old array, and their objects are not found by these
+                    // keys from now on: their packets take the classic path until they time out.
+                    // They are still there by index, and removed like all others.
                     failed |= from.migrate(number, to).is_err();
                     number += 1;
                 }
@@ -375,12 +566,15 @@ impl<T: Object> RcuTable<T> {
         {
             let _guard = self.lock.lock();
             self.current.store(new, Release);
-            // A reader who sees the null before the new `current` would miss what has moved, so
-            // it is stored after; one who sees both looks into the same array twice.
+            // A reader who sees the null before the new `current` would miss what has moved, so it
+            // is stored after; one who sees both looks into the same array twice. One who has read
+            // the old `current` before and reads the null now misses: see `lookup`. Writers hold
+            // the lock, and see both or neither.
             self.future.store(ptr::null_mut(), Release);
         }
         synchronize_rcu();
-        // SAFETY: Made by `KBox::into_raw`, replaced, and no reader is left.
+        // SAFETY: Made by `KBox::into_raw`, by the type invariant, and replaced above. Readers who
+        // have seen it were in read-side sections that have ended.
         drop(unsafe { KBox::from_raw(old) });
         Ok(())
     }
@@ -391,6 +585,8 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
     fn drop(self: Pin<&mut Self>) {
         let mut from = 0;
         loop {
+            // Objects that are retired already are not found here, and need not be: `in_use` counts
+            // them.
             let guard = kernel::sync::rcu::read_lock();
             let Some((index, _)) = self.next(from, ReadSide::of(&guard)) else {
                 break;
@@ -399,14 +595,15 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
             self.remove(index);
             from = index + 1;
         }
-        // Callbacks refer to this table.
+        // Callbacks refer to this table, by the `home` of their slots.
         while self.in_use.load(Relaxed) != 0 {
             rcu_barrier();
         }
         for array in [&self.current, &self.future] {
             let array = array.load(Relaxed);
             if !array.is_null() {
-                // SAFETY: Made by `KBox::into_raw`, and this is the last use.
+                // SAFETY: Made by `KBox::into_raw`, by the type invariant, and this is the last
+                // use: `&mut self` means that no reader and no resize is left.
                 drop(unsafe { KBox::from_raw(array) });
             }
         }

@@ -2,7 +2,35 @@
 
 //! Packets.
 //!
-//! Field accesses compile to single loads and stores; what needs C is one call each.
+//! An [`Skb`] is a packet in the hands of an ingress hook: it is looked at, perhaps rewritten, and
+//! given on, all on one CPU and in one go. What the type adds to `struct sk_buff` is ownership. It
+//! is an affine value: sending it with [`Skb::transmit`], or letting it go on with a
+//! [`Verdict`](super::netfilter::Verdict), consumes it, and dropping it frees the packet. So none
+//! can leak, and none can be touched after it was sent.
+//!
+//! # Cost
+//!
+//! There are millions of packets a second, and a call into C costs more than most of what it would
+//! do. Field accesses compile to single loads and stores; what needs C is one call each, and the
+//! calls that a plain packet needs are in its way only when they have something to do:
+//! [`Skb::pull`] and [`Skb::make_writable`] look first. Sending is one coarse call.
+//!
+//! # Layout
+//!
+//! ```text
+//!   head            data                    tail        end
+//!    |  headroom     | network header, ...   |           |      + fragments: pages, or a list
+//!    |<------------->|<----- linear -------->|           |
+//!                    |<-------------------- len ---------------------->|
+//! ```
+//!
+//! At ingress `data` is at the network header: the device has taken the link-layer header off. A
+//! packet may have come in pieces, of which only the linear one can be read directly, and the
+//! headers may be anywhere: a parser asks [`Skb::pull`] for as much as it wants to see. The bytes
+//! may be shared with clones, as of a packet socket that listens; [`Skb::make_writable`] ends that
+//! for those that are going to be written.
+//!
+//! Context: softirq, as hooks are called. Memory is allocated with `GFP_ATOMIC`.
 //!
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
@@ -18,36 +46,46 @@ use core::ptr::NonNull;
 use core::slice;
 
 /// What is known of a packet's transport checksum (C: `CHECKSUM_*`).
+///
+/// A rewrite has to keep the field in the header right in every case; what differs is what the
+/// field covers, and whether the skb says more about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Summed {
-    /// Nothing: the field in the packet is what counts.
+    /// Nothing: the field in the packet is what counts, and nobody has verified it.
     None,
-    /// The device has verified it.
+    /// The device has verified it: the field is right, and stays so if a rewrite updates it.
     Unnecessary,
-    /// The device has summed the whole packet, into the skb.
+    /// The device has summed the whole packet from the network header on, into the skb. A rewrite
+    /// makes that sum outdated: [`Skb::forget_sum`].
     Complete,
-    /// The field holds the sum of the pseudo header only; the rest is added when it is sent.
+    /// The field holds the sum of the pseudo header only; the rest is added when it is sent. So it
+    /// depends on addresses and length, and not on ports.
     Partial,
 }
 
+/// The group of bit fields and words that C copies from an skb to its clones (C: `headers`).
 type Flags = bindings::sk_buff__bindgen_ty_4__bindgen_ty_1;
 
 /// A packet that is ours to give on: send it, let it go on with a verdict, or drop it.
 ///
-/// At ingress `data` is at the network header.
+/// Lives for the hook's call `'a` at most, so that it cannot be kept for later. It is neither
+/// `Send` nor `Sync`: nobody else has any business with it.
 ///
 /// # Invariants
 ///
-/// `raw` is a valid skb that nobody else sends or frees.
+/// `raw` is a valid skb that nobody else sends, frees or changes. Its bytes may be shared.
 pub(crate) struct Skb<'a> {
     raw: NonNull<bindings::sk_buff>,
     _hook: PhantomData<&'a mut ()>,
 }
 
 impl<'a> Skb<'a> {
+    /// Takes a packet over from netfilter.
+    ///
     /// # Safety
     ///
-    /// `raw` is a valid skb, given up by the caller unless it comes back in a verdict.
+    /// `raw` is a valid skb, at a hook where `data` is at the network header; the caller has
+    /// nothing to do with it any more, unless it comes back in a verdict.
     #[inline(always)]
     pub(super) unsafe fn from_raw(raw: NonNull<bindings::sk_buff>) -> Self {
         // INVARIANT: By the contract.
@@ -57,18 +95,22 @@ impl<'a> Skb<'a> {
         }
     }
 
+    /// The C structure, for its plain fields.
     #[inline(always)]
     fn get(&self) -> &bindings::sk_buff {
         // SAFETY: Valid by the type invariant; changed only through `&mut self`.
         unsafe { self.raw.as_ref() }
     }
 
+    /// Its group of flags. In C that is an anonymous structure in a union, and bindgen names it so.
     #[inline(always)]
     fn flags(&self) -> &Flags {
-        // SAFETY: All members of the union have the same layout.
+        // SAFETY: The union exists only to give the group of flags a name; all its members have the
+        // same layout, so whichever is read has been written.
         unsafe { self.get().__bindgen_anon_4.__bindgen_anon_1.as_ref() }
     }
 
+    /// The same, to be written to.
     #[inline(always)]
     fn flags_mut(&mut self) -> &mut Flags {
         // SAFETY: Valid by the type invariant, and borrowed mutably; the union as above.
@@ -76,71 +118,101 @@ impl<'a> Skb<'a> {
     }
 
     /// The EtherType, in host order.
+    ///
+    /// Of a frame with a VLAN tag in its payload, that is the tag's.
     #[inline(always)]
     pub(crate) fn protocol(&self) -> u16 {
         u16::from_be(self.flags().protocol)
     }
 
-    /// Whether a VLAN tag was taken off by the device, and is kept beside the packet.
+    /// Whether a VLAN tag was taken off by the device, and is kept beside the packet
+    /// (C: `skb_vlan_tag_present`).
     #[inline(always)]
     pub(crate) fn has_vlan_tag(&self) -> bool {
         // SAFETY: A plain word; the union's other member is two halves of it.
         unsafe { self.flags().__bindgen_anon_2.vlan_all != 0 }
     }
 
-    /// Whether the frame was sent to this host's link-layer address.
+    /// Whether the frame was sent to this host's link-layer address (C: `PACKET_HOST`).
+    ///
+    /// Not so for broadcasts, multicasts, and what a promiscuous device has overheard.
     #[inline(always)]
     pub(crate) fn is_for_us(&self) -> bool {
         u32::from(self.flags().pkt_type()) == bindings::PACKET_HOST
     }
 
-    /// The index of the device the packet came in by.
+    /// The index of the device whose hook this is.
+    ///
+    /// That need not be a physical one: a VLAN device, or the port of a bond, are devices of their
+    /// own and have their own hooks.
     #[inline(always)]
     pub(crate) fn ingress_ifindex(&self) -> u32 {
         // CAST: Indices are positive.
         self.flags().skb_iif as u32
     }
 
-    /// Bytes from the network header on, over all fragments.
+    /// Bytes from `data` on, over all fragments: from the network header on, until a header is
+    /// pushed.
+    ///
+    /// Includes the padding that short Ethernet frames have.
     #[inline(always)]
     pub(crate) fn len(&self) -> u32 {
         self.get().len
     }
 
+    /// Bytes in the linear piece (C: `skb_headlen`).
     #[inline(always)]
     fn linear_len(&self) -> u32 {
         self.get().len.wrapping_sub(self.get().data_len)
     }
 
     /// The first bytes from the network header on: those that are in one piece.
+    ///
+    /// Clones of the packet see the same bytes, and none of them changes them while they are
+    /// shared.
     #[inline(always)]
     pub(crate) fn linear(&self) -> &[u8] {
-        // SAFETY: `data` points to `len - data_len` bytes, by the layout of every valid skb.
+        // SAFETY: `data` points to `len - data_len` initialised bytes, by the layout of every valid
+        // skb, and they stay where they are while `self` is borrowed: all that moves them takes it
+        // mutably.
         unsafe { slice::from_raw_parts(self.get().data, self.linear_len() as usize) }
     }
 
-    /// The same, to be written to. Only bytes that [`Self::make_writable`] covered are ours.
+    /// The same, to be written to.
+    ///
+    /// Only bytes that [`Self::make_writable`] covered are ours; others may be shared with clones,
+    /// whose owners would see them change.
     #[inline(always)]
     pub(crate) fn linear_mut(&mut self) -> &mut [u8] {
-        // SAFETY: As above, and borrowed mutably.
+        // SAFETY: As above, and borrowed mutably. Clones share the bytes, if at all, beyond those
+        // that the caller may write.
         unsafe { slice::from_raw_parts_mut(self.get().data, self.linear_len() as usize) }
     }
 
-    /// Gets at least `len` bytes into one piece; false when the packet is shorter, or no memory.
+    /// Gets at least `len` bytes into one piece (C: `pskb_may_pull`).
+    ///
+    /// False when the packet is shorter, or there is no memory; it says the same as before in
+    /// either case. The bytes may have moved: slices that were taken before cannot be used any
+    /// more, which the borrow sees to.
     #[inline(always)]
     pub(crate) fn pull(&mut self, len: u32) -> bool {
         // SAFETY: Valid by the type invariant.
         self.linear_len() >= len || unsafe { bindings::nfo_pskb_may_pull(self.raw.as_ptr(), len) }
     }
 
-    /// Whether the packet is to be segmented later.
+    /// Whether the packet is to be segmented later: it stands for many, with one header
+    /// (C: `skb_is_gso`).
+    ///
+    /// Such a packet is rewritten once, in its head, and compared with the MTU by
+    /// [`Self::segments_fit`], not by its length.
     #[inline(always)]
     pub(crate) fn is_gso(&self) -> bool {
         // SAFETY: Valid by the type invariant.
         unsafe { bindings::nfo_skb_is_gso(self.raw.as_ptr()) }
     }
 
-    /// Whether all segments of a GSO packet fit into `mtu` bytes.
+    /// Whether all segments of a GSO packet fit into `mtu` bytes from the network header on
+    /// (C: `skb_gso_validate_network_len`). Only for packets that [`Self::is_gso`] is true of.
     pub(crate) fn segments_fit(&self, mtu: u32) -> bool {
         // SAFETY: Valid by the type invariant.
         unsafe { bindings::skb_gso_validate_network_len(self.raw.as_ptr(), mtu) }
@@ -148,16 +220,23 @@ impl<'a> Skb<'a> {
 
     /// Makes the first `len` bytes ours alone, and room for `headroom` bytes before them.
     ///
-    /// Never changes what the packet says. False when there is no memory.
+    /// What the packet says stays the same, so that it can still go on to the classic path
+    /// afterwards, or when this fails: false when there is no memory, or fewer than `len` bytes.
+    ///
+    /// Most packets are neither cloned nor short of room, and need no call
+    /// (C: `skb_ensure_writable`, `skb_cow_head`). One whose bytes are shared, or that has no room,
+    /// gets a new buffer for its linear piece.
     #[inline(always)]
     pub(crate) fn make_writable(&mut self, len: u32, headroom: u32) -> bool {
         let skb = self.raw.as_ptr();
         if self.get().cloned() != 0 || self.linear_len() < len {
-            // SAFETY: Valid by the type invariant.
+            // SAFETY: Valid by the type invariant, and borrowed mutably, since the buffer may be
+            // replaced.
             if unsafe { bindings::skb_ensure_writable(skb, len) } != 0 {
                 return false;
             }
         }
+        // Computed only now: what comes before may have moved the bytes.
         let room = self.get().data.addr().wrapping_sub(self.get().head.addr());
         // SAFETY: Valid by the type invariant.
         room >= headroom as usize || unsafe { bindings::nfo_skb_cow_head(skb, headroom) } == 0
@@ -174,8 +253,12 @@ impl<'a> Skb<'a> {
         }
     }
 
-    /// Forgets the sum of the device: as for every packet that is forwarded, it is of no use on
-    /// the way out, and would be wrong after a rewrite (C: `skb_forward_csum`).
+    /// Forgets the sum of the device: as for every packet that is forwarded, it is of no use on the
+    /// way out, and would be wrong after a rewrite (C: `skb_forward_csum`).
+    ///
+    /// For [`Summed::Complete`]. The field in the packet has to be right by itself then, which it
+    /// is: the sum only was a way to verify it. With [`Summed::Partial`] this would send an
+    /// unfinished checksum.
     #[inline(always)]
     pub(crate) fn forget_sum(&mut self) {
         // CAST: A two-bit field.
@@ -183,14 +266,19 @@ impl<'a> Skb<'a> {
             .set_ip_summed(bindings::CHECKSUM_NONE as u8);
     }
 
-    /// Puts an Ethernet header in front. [`Self::make_writable`] must have made room.
+    /// Puts an Ethernet header in front of `data` (C: `skb_push`).
+    ///
+    /// `header` is both addresses and the EtherType, as on the wire. [`Self::make_writable`] must
+    /// have made room, of 14 bytes at least; where it has not, this is false and changes nothing.
+    /// That the room belongs to nobody else is also its doing.
     #[inline(always)]
     pub(crate) fn push_ethernet(&mut self, header: [u8; 14]) -> bool {
         let skb = self.raw.as_ptr();
         if self.get().data.addr().wrapping_sub(self.get().head.addr()) < 14 {
             return false;
         }
-        // SAFETY: There are 14 bytes between `head` and `data`; they are free for headers.
+        // SAFETY: There are 14 bytes between `head` and `data`; they are free for headers, and
+        // `data` may be moved there. The skb is borrowed mutably.
         unsafe {
             let data = (*skb).data.sub(14);
             data.cast::<[u8; 14]>().write(header);
@@ -200,7 +288,12 @@ impl<'a> Skb<'a> {
         true
     }
 
-    /// Puts the device's own link-layer header in front, if it has one; false if that failed.
+    /// Puts the device's own link-layer header in front, if it has one; false if that failed
+    /// (C: `dev_hard_header`).
+    ///
+    /// For devices that are not Ethernet. Addressed to `neighbour`, or to nobody where the device
+    /// knows by itself; from the device's own address. The neighbour's address is read without its
+    /// sequence lock: one that changes just now may be mixed, in this frame.
     pub(crate) fn push_header(&mut self, device: &Device, neighbour: Option<&Neighbour>) -> bool {
         let address = neighbour.map_or(core::ptr::null(), Neighbour::address_ptr);
         // SAFETY: The skb and the device are valid, and the address as long as any.
@@ -209,9 +302,16 @@ impl<'a> Skb<'a> {
         }
     }
 
-    /// Sends the packet through a device, by its queueing discipline, and counts it.
+    /// Sends the packet through a device, by its queueing discipline, and counts it
+    /// (C: `dev_queue_xmit`).
     ///
-    /// The route is lent to the packet, which takes its own reference if it has to wait.
+    /// The link-layer header is in place. The device may drop the packet, as any; nobody is told,
+    /// since there is nothing to be done about it. The counter is increased by one on this CPU, in
+    /// the same call.
+    ///
+    /// The route is lent to the packet, which takes its own reference if it has to wait: that is
+    /// possible as long as RCU is held, and a reference for each packet would be a write to a line
+    /// that all CPUs share.
     #[inline(always)]
     pub(crate) fn transmit(
         self,
@@ -222,8 +322,8 @@ impl<'a> Skb<'a> {
     ) {
         let skb = self.raw.as_ptr();
         mem::forget(self);
-        // SAFETY: The skb is ours to give away; device and route are valid, and RCU is held, which
-        // is what lending a route takes.
+        // SAFETY: The skb is ours to give away, by the type invariant, and forgotten here; device
+        // and route are valid for the call. RCU is held, which is what lending a route takes.
         unsafe {
             bindings::nfo_dev_queue_xmit(skb, device.as_raw(), dst.as_raw(), counter.as_raw());
         }
@@ -231,6 +331,7 @@ impl<'a> Skb<'a> {
 }
 
 impl Drop for Skb<'_> {
+    // The drop reason is what `dropwatch` and the tracepoint `skb:kfree_skb` show.
     fn drop(&mut self) {
         // SAFETY: Ours to free, by the type invariant.
         unsafe {
