@@ -2,6 +2,8 @@
 
 //! The pure files of `rust/flow/`.
 
+#[path = "../rust/flow/encap.rs"]
+pub(crate) mod encap;
 #[path = "../rust/flow/key.rs"]
 pub(crate) mod key;
 #[path = "../rust/flow/nat.rs"]
@@ -10,3 +12,5 @@ pub(crate) mod nat;
 pub(crate) mod state;
 #[path = "../rust/flow/timeout.rs"]
 pub(crate) mod timeout;
+#[path = "../rust/flow/tunnel.rs"]
+pub(crate) mod tunnel;

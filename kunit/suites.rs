@@ -2,9 +2,11 @@
 
 //! One suite for each pure file.
 
+mod encap;
 mod key;
 mod nat;
 mod parse;
 mod state;
 mod timeout;
+mod tunnel;
 mod wheel;

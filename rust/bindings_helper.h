@@ -8,6 +8,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
+#include <linux/if_pppox.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/math64.h>
@@ -29,6 +30,8 @@
 #include <net/gso.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
+#include <net/ip6_tunnel.h>
+#include <net/ip_tunnels.h>
 #include <net/ipv6.h>
 #include <net/neighbour.h>
 #include <net/net_namespace.h>
@@ -64,6 +67,9 @@ static const unsigned int NFO_FLOW_MAX = NFTA_FLOW_MAX;
 static const int NFO_NFT_BREAK = NFT_BREAK;
 static const int NFO_EOPNOTSUPP = EOPNOTSUPP;
 static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
+static const unsigned int NFO_SKB_GSO_IPXIP4 = SKB_GSO_IPXIP4;
+static const unsigned int NFO_SKB_GSO_IPXIP6 = SKB_GSO_IPXIP6;
+static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
 
 /* sync */
 void nfo_spin_lock_bh(spinlock_t *lock);
@@ -84,6 +90,18 @@ u64 nfo_per_cpu_sum(u64 __percpu *counter);
 bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len);
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 bool nfo_skb_is_gso(const struct sk_buff *skb);
+bool nfo_skb_mac_header_was_set(const struct sk_buff *skb);
+int nfo_iptunnel_pull_offloads(struct sk_buff *skb);
+void nfo_skb_set_inner_ipproto(struct sk_buff *skb, u8 protocol);
+void nfo_skb_scrub(struct sk_buff *skb);
+struct sk_buff *nfo_skb_gso_segment(struct sk_buff *skb);
+void nfo_dst_output_ipv4(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+			 u64 __percpu *packets);
+void nfo_dst_output_ipv6(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+			 u64 __percpu *packets);
+void nfo_ip_select_ident(struct net *net, const struct sk_buff *skb, void *header);
+__be32 nfo_ip6_make_flowlabel(struct net *net, struct sk_buff *skb,
+			      const struct in6_addr *source, const struct in6_addr *destination);
 u32 nfo_skb_mark(const struct sk_buff *skb);
 bool nfo_skb_sec_path(const struct sk_buff *skb);
 unsigned int nfo_ip_options_len(const struct sk_buff *skb);
@@ -102,6 +120,7 @@ unsigned int nfo_dev_addr_len(const struct net_device *dev);
 unsigned int nfo_dev_reserved_headroom(const struct net_device *dev);
 void nfo_dev_ethernet_address(const struct net_device *dev, u8 *address);
 bool nfo_dev_has_forward_path(const struct net_device *dev);
+int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device_path *path);
 bool nfo_dev_has_header(const struct net_device *dev);
 struct net *nfo_dev_net(const struct net_device *dev);
 struct net *nfo_read_pnet(const possible_net_t *pnet);
@@ -117,6 +136,7 @@ struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);
 unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst);
 unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst);
+bool nfo_ip_mtu_locked(const struct dst_entry *dst);
 u32 nfo_rt6_get_cookie(const struct dst_entry *dst);
 struct neighbour *nfo_dst_neigh_lookup(const struct dst_entry *dst, const void *daddr);
 void nfo_neigh_hold(struct neighbour *n);
@@ -135,6 +155,7 @@ bool nfo_ct_tcp_established(const struct nf_conn *ct);
 void nfo_ct_refresh(struct nf_conn *ct, u32 timeout);
 u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state);
 u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state);
+u32 nfo_ct_gre_timeout(const struct net *net, unsigned int state);
 u32 nfo_flowtable_tcp_timeout(const struct net *net);
 u32 nfo_flowtable_udp_timeout(const struct net *net);
 bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit);

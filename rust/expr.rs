@@ -81,6 +81,9 @@ fn eligible<'a>(packet: &Packet<'a>) -> Result<(&'a Conn, Side, Protocol), Refus
         }
     }
     let status = conn.status();
+    if protocol == Protocol::Gre && !is_plain_gre(conn) {
+        return Err(Refusal::Protocol);
+    }
     if conn.has_helper() {
         return Err(Refusal::Helper);
     }
@@ -94,6 +97,16 @@ fn eligible<'a>(packet: &Packet<'a>) -> Result<(&'a Conn, Side, Protocol), Refus
         return Err(Refusal::Unconfirmed);
     }
     Ok((conn, side, protocol))
+}
+
+/// Whether a GRE connection has nothing that would have to be told apart or translated: version 0,
+/// where conntrack looks at addresses only, without NAT.
+fn is_plain_gre(conn: &Conn) -> bool {
+    let keys = conn.tuple(Side::Original);
+    Conn::tracks_gre()
+        && !conn.status().has_nat()
+        && keys.source_port == [0; 2]
+        && keys.destination_port == [0; 2]
 }
 
 fn offload(
@@ -148,7 +161,7 @@ fn insert<F: Stored>(
         )
     };
     // Packets of one direction come in where those of the other leave.
-    let (in_original, in_reply) = (reply.ifindex, original.ifindex);
+    let (in_original, in_reply) = (reply.port, original.port);
     let content = table.content();
     content.refresh_settings(conn.namespace());
     let flow = Flow::<F>::new(

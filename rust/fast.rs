@@ -6,12 +6,15 @@
 //! that is turned away goes on to the classic path untouched.
 
 pub(crate) mod parse;
+mod wrapped;
 
+use crate::flow::encap;
 use crate::flow::ip::{
     Ip,
     V4,
     V6, //
 };
+use crate::flow::key::Port;
 use crate::flow::nat::Transport;
 use crate::flow::state::State;
 use crate::kernel_net::flowtable::Options;
@@ -21,6 +24,7 @@ use crate::kernel_net::netfilter::{
 };
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::skb::{
+    Addressee,
     Skb,
     Summed, //
 };
@@ -48,42 +52,75 @@ pub(crate) fn forward_family<'a>(
     skb: Skb<'a>,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    // Frames for others and tagged ones are not for plain flows.
-    if !skb.is_for_us() || skb.has_vlan_tag() {
+    if skb.addressee() == Addressee::Many {
         return Verdict::Accept(skb);
     }
+    if skb.has_vlan_tag() {
+        return wrapped::forward_family(table, family, options, skb, rcu);
+    }
     match (skb.protocol(), family) {
-        (V4::ETHERTYPE, Family::Ipv4 | Family::Inet) => forward::<V4>(table, options, skb, rcu),
-        (V6::ETHERTYPE, Family::Ipv6 | Family::Inet) => forward::<V6>(table, options, skb, rcu),
+        (V4::ETHERTYPE, Family::Ipv4 | Family::Inet) => plain::<V4>(table, options, skb, rcu),
+        (V6::ETHERTYPE, Family::Ipv6 | Family::Inet) => plain::<V6>(table, options, skb, rcu),
+        (encap::PPPOE | encap::VLAN | encap::SERVICE_VLAN, _) => {
+            wrapped::forward_family(table, family, options, skb, rcu)
+        }
         _ => Verdict::Accept(skb),
     }
 }
 
-/// The headers of a packet, in one piece.
+/// Forwards a packet that is not wrapped in anything, unless it came through a tunnel.
 #[inline(always)]
-fn headers<F: Ip>(skb: &mut Skb<'_>) -> Option<Headers<F::Key>> {
-    let ingress = skb.ingress_ifindex();
-    // The network header may be in pieces, and after it the transport header.
-    for _ in 0..3 {
-        match F::parse(skb.linear(), ingress) {
-            Ok(headers) => return Some(headers),
-            Err(Reject::Short(len)) if skb.pull(len) => {}
-            Err(_) => return None,
-        }
-    }
-    None
-}
-
-#[inline(always)]
-fn forward<'a, F: Stored>(
+fn plain<'a, F: Stored>(
     table: &'a FlowTable,
     options: Options,
     mut skb: Skb<'a>,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    let Some(headers) = headers::<F>(&mut skb) else {
-        return Verdict::Accept(skb);
-    };
+    let port = Port::plain(skb.ingress_ifindex());
+    // The network header may be in pieces, and after it the transport header.
+    for _ in 0..3 {
+        match F::parse(skb.linear(), port) {
+            Ok(headers) => {
+                let inside = Inside {
+                    headers,
+                    at: 0,
+                    tunnel: false,
+                };
+                return forward::<F, false>(table, options, skb, inside, rcu);
+            }
+            Err(Reject::Short(len)) if skb.pull(len) => {}
+            Err(_) if !F::flows(table).tunnels.is_empty() => {
+                return wrapped::forward_version::<F>(table, options, skb, rcu);
+            }
+            Err(_) => break,
+        }
+    }
+    Verdict::Accept(skb)
+}
+
+/// A packet within what it is wrapped in.
+struct Inside<K> {
+    headers: Headers<K>,
+    /// Bytes before its network header.
+    at: u32,
+    /// Whether they end with the header of a tunnel.
+    tunnel: bool,
+}
+
+/// Forwards a packet of a known flow. `WRAPPED` says whether anything may be around it.
+#[inline(always)]
+fn forward<'a, F: Stored, const WRAPPED: bool>(
+    table: &'a FlowTable,
+    options: Options,
+    mut skb: Skb<'a>,
+    inside: Inside<F::Key>,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
+    let Inside {
+        headers,
+        at,
+        tunnel,
+    } = inside;
     let Some(found) = F::flows(table).lookup(&headers.key, rcu) else {
         return Verdict::Accept(skb);
     };
@@ -107,7 +144,17 @@ fn forward<'a, F: Stored>(
     if direction.conn.status().is_dying() {
         return end(skb, Teardown::ConnectionGone);
     }
-    if skb.len() > next_hop.mtu && !(skb.is_gso() && skb.segments_fit(next_hop.mtu)) {
+    if skb.addressee() == Addressee::Other {
+        // A bridge or VLAN device above may have an address of its own; nobody else's frames are
+        // for us, although a promiscuous device shows them.
+        let own = found.object.direction(found.side.other()).next_hop.own_address();
+        if own.is_none() || own != skb.ethernet_destination() {
+            return bypass(skb, Bypass::OtherHost);
+        }
+    }
+    if skb.len().wrapping_sub(at) > next_hop.mtu
+        && !(skb.is_gso() && skb.segments_fit(next_hop.mtu.saturating_add(at)))
+    {
         return bypass(skb, Bypass::Mtu);
     }
     if headers.tcp.opens() && direction.state.get() == State::Closing {
@@ -122,7 +169,11 @@ fn forward<'a, F: Stored>(
         Check::NeighbourGone => return end(skb, Teardown::NeighbourGone),
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
     }
-    if !skb.make_writable(headers.len, next_hop.headroom) {
+    let headroom = next_hop.headroom.saturating_sub(at);
+    if !skb.make_writable(headers.len.wrapping_add(at), headroom) {
+        return bypass(skb, Bypass::NoMemory);
+    }
+    if WRAPPED && tunnel && !skb.leave_tunnel() {
         return bypass(skb, Bypass::NoMemory);
     }
 
@@ -136,6 +187,10 @@ fn forward<'a, F: Stored>(
         }
         Summed::None | Summed::Unnecessary => Transport::Whole,
     };
+    if WRAPPED {
+        skb.set_vlan_tag(None);
+        skb.pull_header(at, F::ETHERTYPE);
+    }
     F::apply(&direction.rewrite, skb.linear_mut(), headers.protocol, how);
     if options.counter() {
         direction.conn.account(found.side, skb.len());

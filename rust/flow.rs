@@ -7,11 +7,13 @@
 //! period after it left the table; the connection's reference is the last to go, since a namespace
 //! waits for its connections.
 
+pub(crate) mod encap;
 pub(crate) mod ip;
 pub(crate) mod key;
 pub(crate) mod nat;
 pub(crate) mod state;
 pub(crate) mod timeout;
+pub(crate) mod tunnel;
 
 use crate::kernel_net::conntrack::{
     offload_tcp_timeout,
@@ -35,6 +37,7 @@ use core::sync::atomic::{
     Ordering::Relaxed, //
 };
 use ip::Ip;
+use key::Port;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 use nat::Protocol;
@@ -81,8 +84,8 @@ const _: () = assert!(size_of::<Flow<ip::V6>>() <= 320);
 /// What a flow is made from, for one direction.
 pub(crate) struct Half<F: Ip> {
     pub(crate) ends: F::Ends,
-    /// The device its packets come in by.
-    pub(crate) ingress: u32,
+    /// Where its packets come in.
+    pub(crate) ingress: Port,
     pub(crate) next_hop: NextHopRef,
 }
 
@@ -193,6 +196,11 @@ impl<F: Ip> Flow<F> {
                 expired,
                 idle_timeout(conn, self.protocol),
             ),
+            Protocol::Gre => timeout::handed_back(
+                conn.gre_timeout(),
+                expired,
+                idle_timeout(conn, self.protocol),
+            ),
         };
         // CAST: Timeouts are less than half the clock's range.
         if closing || timeout::remaining(conn.deadline(), now) > timeout as i32 {
@@ -209,7 +217,7 @@ impl<F: Ip> Flow<F> {
             return;
         }
         let extension = match self.protocol {
-            Protocol::Udp => DAY,
+            Protocol::Udp | Protocol::Gre => DAY,
             Protocol::Tcp => match conn.tcp_state() {
                 TcpState::Established => DAY,
                 TcpState::Closing => timeout::EXTEND_BELOW_SECONDS * HZ,
@@ -225,6 +233,7 @@ pub(crate) fn idle_timeout(conn: &Conn, protocol: Protocol) -> u32 {
     match protocol {
         Protocol::Tcp => offload_tcp_timeout(conn.namespace()),
         Protocol::Udp => offload_udp_timeout(conn.namespace()),
+        Protocol::Gre => timeout::GRE_SECONDS * HZ,
     }
 }
 

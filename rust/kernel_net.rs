@@ -51,6 +51,7 @@ pub(crate) mod conntrack;
 pub(crate) mod device;
 pub(crate) mod dst;
 pub(crate) mod flowtable;
+pub(crate) mod forward_path;
 pub(crate) mod lock;
 pub(crate) mod module;
 pub(crate) mod namespace;

@@ -4,7 +4,14 @@
 //!
 //! A packet checks its next hop's route and neighbour, a few loads from lines that are hot because
 //! everybody uses them. What cannot be seen there comes as an event, which ends the flows.
+//!
+//! Most next hops are plain: an Ethernet header, and out. What others put around a packet is in
+//! [`wrapped`].
 
+mod wrapped;
+
+use crate::flow::encap::Encap;
+use crate::flow::key::Port;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
 use crate::kernel_net::lock::SpinLockBh;
@@ -26,33 +33,74 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 use kernel::sync::Arc;
+pub(crate) use wrapped::{
+    Ends,
+    Tunnel, //
+};
+
+/// Whom frames are for.
+pub(crate) enum Station {
+    /// The neighbour, whatever its address is just now.
+    Neighbour(ARef<Neighbour>),
+    /// The neighbour, as long as it has this address: a bridge has chosen a port for it.
+    Bridged(ARef<Neighbour>, Mac),
+    /// The far end of a session.
+    Fixed(Mac),
+}
+
+impl Station {
+    fn neighbour(&self) -> Option<&Neighbour> {
+        match self {
+            Station::Neighbour(neighbour) | Station::Bridged(neighbour, _) => Some(neighbour),
+            Station::Fixed(_) => None,
+        }
+    }
+
+    #[inline(always)]
+    fn address(&self) -> Mac {
+        match self {
+            Station::Neighbour(neighbour) => neighbour.ethernet_address(),
+            Station::Bridged(_, address) | Station::Fixed(address) => *address,
+        }
+    }
+}
 
 /// How the link-layer header is made.
-enum Link {
+pub(crate) enum Link {
     /// Ethernet, from this address.
-    Ethernet {
-        source: Mac,
-        neighbour: ARef<Neighbour>,
-    },
+    Ethernet { source: Mac, station: Station },
     /// By the device's own function.
     Other { neighbour: ARef<Neighbour> },
     /// There is none.
     None,
+    /// By the route, which transforms packets.
+    Transform,
 }
+
+/// How many devices a path may cross.
+pub(crate) const MAX_DEVICES: usize = 8;
 
 /// A way out.
 pub(crate) struct NextHop {
-    dst: Dst,
-    device: ARef<Device>,
-    link: Link,
+    pub(crate) dst: Dst,
+    /// The device packets leave through.
+    pub(crate) device: ARef<Device>,
+    pub(crate) link: Link,
+    /// What packets are wrapped in.
+    pub(crate) encap: Encap,
+    pub(crate) tunnel: Option<Tunnel>,
+    /// Nothing but an Ethernet header is put in front.
+    pub(crate) is_plain: bool,
     /// The largest packet, from the network header on.
     pub(crate) mtu: u32,
     /// Room that packets need before them.
     pub(crate) headroom: u32,
-    /// The device's index.
-    pub(crate) ifindex: u32,
+    /// Where packets come in that take the opposite way.
+    pub(crate) port: Port,
+    /// The indices of all devices on the way, the rest 0.
+    pub(crate) devices: [u32; MAX_DEVICES],
     /// Flows that go this way.
-    users: AtomicU32,
+    pub(crate) users: AtomicU32,
 }
 
 /// What a packet finds when it looks at its next hop.
@@ -68,48 +116,45 @@ pub(crate) enum Check {
 }
 
 impl NextHop {
-    /// The way that `dst` leads to `destination`.
-    fn new(dst: Dst, destination: &[u8; 16], rcu: ReadSide<'_>) -> Result<Self, Refusal> {
-        let device = dst.device(rcu);
-        let neighbour = || match dst.neighbour(destination) {
-            Some(neighbour) if neighbour.is_valid() => Ok(neighbour),
-            _ => Err(Refusal::NeighbourUnknown),
-        };
-        let link = if device.is_ethernet() {
-            Link::Ethernet {
-                source: device.ethernet_address(),
-                neighbour: neighbour()?,
-            }
-        } else if device.has_header() {
-            Link::Other {
-                neighbour: neighbour()?,
-            }
-        } else {
-            Link::None
-        };
-        Ok(Self {
-            mtu: dst.mtu(),
-            headroom: device.reserved_headroom(),
-            ifindex: device.ifindex(),
-            users: AtomicU32::new(0),
-            device: ARef::from(device),
-            link,
-            dst,
-        })
-    }
-
     fn neighbour(&self) -> Option<&Neighbour> {
         match &self.link {
-            Link::Ethernet { neighbour, .. } | Link::Other { neighbour } => Some(neighbour),
-            Link::None => None,
+            Link::Ethernet { station, .. } => station.neighbour(),
+            Link::Other { neighbour } => Some(neighbour),
+            Link::None | Link::Transform => None,
         }
+    }
+
+    /// The address that packets which take the opposite way are sent to, where that is Ethernet.
+    pub(crate) fn own_address(&self) -> Option<Mac> {
+        match &self.link {
+            Link::Ethernet { source, .. } => Some(*source),
+            _ => None,
+        }
+    }
+
+    /// Whether the way leads by the device with this index.
+    pub(crate) fn crosses(&self, ifindex: u32) -> bool {
+        self.devices.contains(&ifindex)
     }
 
     /// Whether two next hops are interchangeable.
     fn is_same(&self, other: &Self) -> bool {
         let identity = |n: Option<&Neighbour>| n.map_or(ptr::null(), ptr::from_ref);
+        let station = |hop: &Self| match &hop.link {
+            Link::Ethernet {
+                station: Station::Bridged(_, address) | Station::Fixed(address),
+                ..
+            } => Some(*address),
+            _ => None,
+        };
+        let outer = |hop: &Self| hop.tunnel.as_ref().map(Tunnel::id);
         self.dst.id() == other.dst.id()
             && self.mtu == other.mtu
+            && self.port == other.port
+            && self.devices == other.devices
+            && self.own_address() == other.own_address()
+            && station(self) == station(other)
+            && outer(self) == outer(other)
             && ptr::eq(identity(self.neighbour()), identity(other.neighbour()))
     }
 
@@ -119,17 +164,23 @@ impl NextHop {
         if !self.dst.is_current(rcu) {
             return Check::RouteChanged;
         }
-        match &self.link {
-            Link::Ethernet { neighbour, .. } | Link::Other { neighbour } => {
-                if neighbour.touch(now) {
-                    Check::Good
-                } else if neighbour.is_dead() {
-                    Check::NeighbourGone
-                } else {
-                    Check::NeighbourUnknown
-                }
-            }
-            Link::None => Check::Good,
+        let neighbour = match &self.link {
+            Link::Ethernet {
+                station: Station::Neighbour(neighbour),
+                ..
+            } if self.is_plain => neighbour,
+            _ => match self.check_wrapped(rcu) {
+                Ok(Some(neighbour)) => neighbour,
+                Ok(None) => return Check::Good,
+                Err(why) => return why,
+            },
+        };
+        if neighbour.touch(now) {
+            Check::Good
+        } else if neighbour.is_dead() {
+            Check::NeighbourGone
+        } else {
+            Check::NeighbourUnknown
         }
     }
 
@@ -142,18 +193,13 @@ impl NextHop {
         counter: Counter<'_>,
         rcu: ReadSide<'_>,
     ) {
-        let ready = match &self.link {
-            Link::Ethernet { source, neighbour } => {
-                let [a, b, c, d, e, f] = neighbour.ethernet_address();
-                let [g, h, i, j, k, l] = *source;
-                let [m, n] = ethertype.to_be_bytes();
-                skb.push_ethernet([a, b, c, d, e, f, g, h, i, j, k, l, m, n])
+        match &self.link {
+            Link::Ethernet { source, station } if self.is_plain => {
+                if skb.push_ethernet(station.address(), *source, ethertype) {
+                    skb.transmit(&self.device, &self.dst, counter, rcu);
+                }
             }
-            Link::Other { neighbour } => skb.push_header(&self.device, Some(neighbour)),
-            Link::None => true,
-        };
-        if ready {
-            skb.transmit(&self.device, &self.dst, counter, rcu);
+            _ => self.transmit_wrapped(skb, counter, rcu),
         }
     }
 }
@@ -199,14 +245,8 @@ impl NextHops {
         })
     }
 
-    /// The way that `dst` leads to `destination`, shared if there is one like it. Softirq.
-    pub(crate) fn get(
-        &self,
-        dst: Dst,
-        destination: &[u8; 16],
-        rcu: ReadSide<'_>,
-    ) -> Result<NextHopRef, Refusal> {
-        let new = NextHop::new(dst, destination, rcu)?;
+    /// A share of `new`, or of one like it if there is one. Softirq.
+    pub(crate) fn share(&self, new: NextHop) -> Result<NextHopRef, Refusal> {
         let place = slot_of(&new);
         let mut slots = self.slots.lock();
         if let Some(slot) = slots.get_mut(place) {

@@ -33,7 +33,7 @@ reasons! {
         IpOptions = "ip_options",
         /// The packet has no connection.
         Untracked = "untracked",
-        /// Neither TCP nor UDP.
+        /// Neither TCP nor UDP, nor plain GRE.
         Protocol = "protocol",
         /// The TCP handshake is not done, or the connection is ending.
         TcpState = "tcp_state",
@@ -51,10 +51,14 @@ reasons! {
         Dying = "dying",
         /// No route back.
         NoRoute = "no_route",
-        /// The route transforms packets (IPsec).
-        Xfrm = "ipsec_route",
-        /// The route leads through a VLAN, bridge, PPP or tunnel device.
-        Encapsulated = "encapsulated",
+        /// A device on the way does not know where it leads.
+        PathUnknown = "path_unknown",
+        /// More than two encapsulations, or more than one tunnel.
+        EncapsulatedTooDeep = "encapsulated_too_deep",
+        /// A tunnel other than IPIP and IP6IP6.
+        TunnelKind = "tunnel_kind",
+        /// The route of a tunnel transforms packets (IPsec).
+        TunnelTransformed = "tunnel_ipsec",
         /// The device is not one of the flowtable's.
         DeviceNotInTable = "device_not_in_table",
         /// The next hop's address is not known.
@@ -101,6 +105,8 @@ reasons! {
         Mtu = "mtu",
         /// The next hop is not valid just now.
         Neighbour = "neighbour",
+        /// Its frame is for another station.
+        OtherHost = "other_host",
         /// No memory to make it writable.
         NoMemory = "no_memory",
     }

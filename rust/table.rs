@@ -6,6 +6,7 @@
 //! one. None is ever held while another is taken. Packets take none of them unless they end a flow.
 
 mod gc;
+pub(crate) mod tunnels;
 pub(crate) mod wheel;
 
 use crate::flow::ip::{
@@ -14,6 +15,7 @@ use crate::flow::ip::{
     V6, //
 };
 use crate::flow::nat::Protocol;
+use crate::flow::timeout::GRE_SECONDS;
 use crate::flow::Flow;
 use crate::kernel_net::conntrack::{
     offload_tcp_timeout,
@@ -67,6 +69,7 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 use kernel::sync::rcu;
 use kernel::sync::Arc;
+use tunnels::Tunnels;
 use wheel::{
     Links,
     Objects,
@@ -78,6 +81,8 @@ use wheel::{
 pub(crate) struct Flows<F: Ip> {
     #[pin]
     table: RcuTable<Flow<F>>,
+    #[pin]
+    pub(crate) tunnels: Tunnels<F>,
     #[pin]
     wheel: SpinLockBh<Wheel>,
 }
@@ -95,6 +100,7 @@ impl<F: Ip> Flows<F> {
     fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             table <- RcuTable::new(F::secret(secret)),
+            tunnels <- Tunnels::new(),
             wheel <- new_spinlock_bh!(Wheel::new(seconds()), "nft_offload_rs_wheel"),
         }? Error)
     }
@@ -203,6 +209,7 @@ impl FlowTable {
         now.wrapping_add(match protocol {
             Protocol::Tcp => self.tcp_timeout.load(Relaxed),
             Protocol::Udp => self.udp_timeout.load(Relaxed),
+            Protocol::Gre => GRE_SECONDS * HZ,
         })
     }
 
@@ -260,7 +267,7 @@ impl FlowTable {
     /// Ends all flows whose packets leave or come in by a device. Process context.
     pub(crate) fn device_event(this: &Worker<Self>, device: &Device, why: Teardown) {
         let ifindex = device.ifindex();
-        let concerned = |hop: &NextHop| hop.ifindex == ifindex;
+        let concerned = |hop: &NextHop| hop.crosses(ifindex);
         this.v4.end_if(why, &this.state, |flow| {
             flow.any_next_hop(|hop| concerned(hop))
         });

@@ -6,11 +6,22 @@
 //! headers, packets that may not be forwarded any further. Lengths inside the headers are not
 //! compared with the packet's, as in C: the fast path neither follows nor changes them.
 
+use crate::flow::encap::{
+    self,
+    Encap,
+    Tag,
+    Unreadable, //
+};
 use crate::flow::key::{
     KeyV4,
-    KeyV6, //
+    KeyV6,
+    Port, //
 };
 use crate::flow::nat::Protocol;
+use crate::flow::tunnel::{
+    self,
+    Endpoints, //
+};
 
 /// What the fast path needs to know of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,17 +72,98 @@ fn transport(
     let len = (at + protocol.header_len()) as u32;
     let short = Reject::Short(len);
     let header = packet.get(at..at + protocol.header_len()).ok_or(short)?;
-    let ports = *header.first_chunk::<4>().ok_or(short)?;
-    let flags = match protocol {
-        Protocol::Tcp => *header.get(13).ok_or(short)?,
-        Protocol::Udp => 0,
+    let first = *header.first_chunk::<4>().ok_or(short)?;
+    let (ports, flags) = match protocol {
+        Protocol::Tcp => (first, *header.get(13).ok_or(short)?),
+        Protocol::Udp => (first, 0),
+        // Version 0: conntrack knows nothing of a key in it.
+        Protocol::Gre if first[1] & 0x07 == 0 => ([0; 4], 0),
+        Protocol::Gre => return Err(Reject::Other),
     };
     Ok((protocol, ports, TcpFlags(flags), len))
 }
 
-/// Parses an IPv4 packet that came in by device `ingress`.
+/// Where in a frame the IP packet is, and what is around it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Unwrapped {
+    pub(crate) encap: Encap,
+    /// Its EtherType, in host order: that of IPv4, IPv6, or something else.
+    pub(crate) ethertype: u16,
+    /// Bytes before it.
+    pub(crate) at: usize,
+}
+
+/// Reads the encapsulations of a frame: the one that the device has taken off, and those that the
+/// packet begins with, as `ethertype` says.
+pub(crate) fn unwrap(
+    packet: &[u8],
+    taken_off: Option<Tag>,
+    ethertype: u16,
+) -> Result<Unwrapped, Reject> {
+    let mut found = Unwrapped {
+        encap: Encap::NONE,
+        ethertype,
+        at: 0,
+    };
+    if let Some(tag) = taken_off {
+        found.encap = found.encap.with_inner(tag).map_err(|_| Reject::Other)?;
+    }
+    while matches!(
+        found.ethertype,
+        encap::VLAN | encap::SERVICE_VLAN | encap::PPPOE
+    ) {
+        let rest = packet.get(found.at..).unwrap_or(&[]);
+        let inside = encap::read(found.ethertype, rest).map_err(|e| match e {
+            // CAST: A few bytes.
+            Unreadable::Short(len) => Reject::Short((found.at + len) as u32),
+            Unreadable::Other => Reject::Other,
+        })?;
+        found = Unwrapped {
+            // At most two, which ends the loop.
+            encap: found
+                .encap
+                .with_inner(inside.tag)
+                .map_err(|_| Reject::Other)?,
+            ethertype: inside.ethertype,
+            at: found.at + inside.len,
+        };
+    }
+    Ok(found)
+}
+
+/// The addresses of an outer IPv4 header around IPv4.
+pub(crate) fn tunnel_ipv4(packet: &[u8]) -> Result<Endpoints<4>, Reject> {
+    let ip = packet.first_chunk::<20>().ok_or(Reject::Short(20))?;
+    let fragment = u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff != 0;
+    if ip[0] != 0x45 || fragment || ip[8] <= 1 || ip[9] != tunnel::IPIP {
+        return Err(Reject::Other);
+    }
+    Ok(Endpoints {
+        source: [ip[12], ip[13], ip[14], ip[15]],
+        destination: [ip[16], ip[17], ip[18], ip[19]],
+    })
+}
+
+/// The addresses of an outer IPv6 header around IPv6.
+pub(crate) fn tunnel_ipv6(packet: &[u8]) -> Result<Endpoints<16>, Reject> {
+    let ip = packet.first_chunk::<40>().ok_or(Reject::Short(40))?;
+    if ip[0] >> 4 != 6 || ip[7] <= 1 || ip[6] != tunnel::IPV6 {
+        return Err(Reject::Other);
+    }
+    let (Some(source), Some(destination)) =
+        (ip[8..].first_chunk::<16>(), ip[24..].first_chunk::<16>())
+    else {
+        return Err(Reject::Other);
+    };
+    Ok(Endpoints {
+        source: *source,
+        destination: *destination,
+    })
+}
+
+/// Parses an IPv4 packet that came in at `port`.
 #[inline(always)]
-pub(crate) fn ipv4(packet: &[u8], ingress: u32) -> Result<Headers<KeyV4>, Reject> {
+pub(crate) fn ipv4(packet: &[u8], port: Port) -> Result<Headers<KeyV4>, Reject> {
     let Some(ip) = packet.first_chunk::<20>() else {
         return Err(Reject::Short(20));
     };
@@ -89,7 +181,7 @@ pub(crate) fn ipv4(packet: &[u8], ingress: u32) -> Result<Headers<KeyV4>, Reject
             [ip[12], ip[13], ip[14], ip[15]],
             [ip[16], ip[17], ip[18], ip[19]],
             ports,
-            ingress,
+            port,
             ip[9],
         ),
         protocol,
@@ -98,9 +190,9 @@ pub(crate) fn ipv4(packet: &[u8], ingress: u32) -> Result<Headers<KeyV4>, Reject
     })
 }
 
-/// Parses an IPv6 packet that came in by device `ingress`.
+/// Parses an IPv6 packet that came in at `port`.
 #[inline(always)]
-pub(crate) fn ipv6(packet: &[u8], ingress: u32) -> Result<Headers<KeyV6>, Reject> {
+pub(crate) fn ipv6(packet: &[u8], port: Port) -> Result<Headers<KeyV6>, Reject> {
     let Some(ip) = packet.first_chunk::<40>() else {
         return Err(Reject::Short(40));
     };
@@ -114,7 +206,7 @@ pub(crate) fn ipv6(packet: &[u8], ingress: u32) -> Result<Headers<KeyV6>, Reject
         return Err(Reject::Other);
     };
     Ok(Headers {
-        key: KeyV6::new(*source, *destination, ports, ingress, ip[6]),
+        key: KeyV6::new(*source, *destination, ports, port, ip[6]),
         protocol,
         len,
         tcp,

@@ -12,6 +12,7 @@ use crate::flow::key::{
     Key,
     KeyV4,
     KeyV6,
+    Port,
     Secret, //
 };
 use crate::flow::nat::{
@@ -19,6 +20,10 @@ use crate::flow::nat::{
     Protocol,
     Rewrite,
     Transport, //
+};
+use crate::flow::tunnel::{
+    self,
+    Endpoints, //
 };
 
 /// A version of IP.
@@ -34,11 +39,39 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// What is done to packets of one direction.
     type Rewrite: Send + Sync;
 
-    /// Parses the headers of a packet.
-    fn parse(packet: &[u8], ingress: u32) -> Result<Headers<Self::Key>, Reject>;
+    /// Addresses of a tunnel for packets of this version.
+    type Endpoints: Copy + Eq + Send + Sync;
+    /// What tunnels are recognised by.
+    type TunnelKey: Copy + Eq + Send + Sync;
+    /// What those keys are hashed with.
+    type TunnelSecret: Send + Sync;
+
+    /// Bytes of the header of a tunnel.
+    const TUNNEL_LEN: u32;
+
+    /// Parses the headers of a packet that came in at `port`.
+    fn parse(packet: &[u8], port: Port) -> Result<Headers<Self::Key>, Reject>;
+
+    /// The addresses of the tunnel that a packet has come through; an error if it is none.
+    fn parse_tunnel(packet: &[u8]) -> Result<Self::Endpoints, Reject>;
 
     /// The key of packets with these ends.
-    fn key(ends: &Self::Ends, ingress: u32, protocol: u8) -> Self::Key;
+    fn key(ends: &Self::Ends, port: Port, protocol: u8) -> Self::Key;
+
+    /// The key of a tunnel.
+    fn tunnel_key(endpoints: &Self::Endpoints) -> Self::TunnelKey;
+
+    /// The hash of a tunnel's key.
+    fn tunnel_hash(secret: &Self::TunnelSecret, key: &Self::TunnelKey) -> u32;
+
+    /// Draws a secret for tunnels.
+    fn tunnel_secret(word: impl FnMut() -> u64) -> Self::TunnelSecret;
+
+    /// Addresses of a tunnel from 16 bytes for each.
+    fn endpoints(source: [u8; 16], destination: [u8; 16]) -> Self::Endpoints;
+
+    /// The same tunnel, for packets of the other direction.
+    fn swapped(endpoints: &Self::Endpoints) -> Self::Endpoints;
 
     /// The hash of a key.
     fn hash(secret: &Self::Secret, key: &Self::Key) -> u32;
@@ -64,27 +97,66 @@ pub(crate) enum V6 {}
 
 /// Implements [`Ip`]: the two differ in types and names only.
 macro_rules! version {
-    ($name:ident, $ethertype:literal, $key:ty, $words:literal, $address:literal, $parse:path) => {
+    (
+        $name:ident, $ethertype:literal, $key:ty, $words:literal, $address:literal,
+        $tunnel:literal, $parse:path, $parse_tunnel:path
+    ) => {
         impl Ip for $name {
             const ETHERTYPE: u16 = $ethertype;
             type Key = Key<$words>;
             type Secret = Secret<$words>;
             type Ends = Ends<$address>;
             type Rewrite = Rewrite<$address>;
+            type Endpoints = Endpoints<$address>;
+            type TunnelKey = Key<$tunnel>;
+            type TunnelSecret = Secret<$tunnel>;
+
+            // CAST: 20 or 40.
+            const TUNNEL_LEN: u32 = tunnel::header_len::<$address>() as u32;
 
             #[inline(always)]
-            fn parse(packet: &[u8], ingress: u32) -> Result<Headers<Self::Key>, Reject> {
-                $parse(packet, ingress)
+            fn parse(packet: &[u8], port: Port) -> Result<Headers<Self::Key>, Reject> {
+                $parse(packet, port)
             }
 
-            fn key(ends: &Self::Ends, ingress: u32, protocol: u8) -> Self::Key {
+            fn parse_tunnel(packet: &[u8]) -> Result<Self::Endpoints, Reject> {
+                $parse_tunnel(packet)
+            }
+
+            fn key(ends: &Self::Ends, port: Port, protocol: u8) -> Self::Key {
                 <$key>::new(
                     ends.source,
                     ends.destination,
                     ends.ports(),
-                    ingress,
+                    port,
                     protocol,
                 )
+            }
+
+            fn tunnel_key(endpoints: &Self::Endpoints) -> Self::TunnelKey {
+                endpoints.key()
+            }
+
+            fn tunnel_hash(secret: &Self::TunnelSecret, key: &Self::TunnelKey) -> u32 {
+                secret.hash(key)
+            }
+
+            fn tunnel_secret(word: impl FnMut() -> u64) -> Self::TunnelSecret {
+                Secret::draw(word)
+            }
+
+            fn endpoints(source: [u8; 16], destination: [u8; 16]) -> Self::Endpoints {
+                let mut endpoints = Endpoints {
+                    source: [0; $address],
+                    destination: [0; $address],
+                };
+                endpoints.source.copy_from_slice(&source[..$address]);
+                endpoints.destination.copy_from_slice(&destination[..$address]);
+                endpoints
+            }
+
+            fn swapped(endpoints: &Self::Endpoints) -> Self::Endpoints {
+                endpoints.swapped()
             }
 
             #[inline(always)]
@@ -125,5 +197,5 @@ macro_rules! version {
     };
 }
 
-version!(V4, 0x0800, KeyV4, 3, 4, parse::ipv4);
-version!(V6, 0x86dd, KeyV6, 6, 16, parse::ipv6);
+version!(V4, 0x0800, KeyV4, 3, 4, 1, parse::ipv4, parse::tunnel_ipv4);
+version!(V6, 0x86dd, KeyV6, 6, 16, 4, parse::ipv6, parse::tunnel_ipv6);

@@ -13,6 +13,8 @@
 //! chance of the same 32 bits is 2^-32 over the choice of secrets, which are drawn anew for each
 //! table and never seen outside. Multiplications are independent, so they overlap in the pipeline.
 
+use crate::flow::encap::Encap;
+
 /// A key of `N` 64-bit words; unused bits are zero.
 #[derive(Clone, Copy, Debug)]
 #[repr(transparent)]
@@ -36,28 +38,60 @@ pub(crate) type KeyV4 = Key<3>;
 /// Key of a plain IPv6 packet.
 pub(crate) type KeyV6 = Key<6>;
 
-/// The part that all classes share: ports as on the wire, device index, transport protocol.
-///
-/// The upper half of the last word is for what the packet was wrapped in.
+/// Where packets come in: a device, and what they are wrapped in there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Port {
+    ifindex: u32,
+    /// 36 bits for the encapsulations, and 20 for the tunnel.
+    wrapped: u64,
+}
+
+/// The largest number of a tunnel.
+pub(crate) const MAX_TUNNEL: u32 = (1 << 20) - 1;
+
+impl Port {
+    /// Packets that are not wrapped, by the index of their device.
+    #[inline(always)]
+    pub(crate) const fn plain(ifindex: u32) -> Self {
+        Self {
+            ifindex,
+            wrapped: 0,
+        }
+    }
+
+    /// Packets that are wrapped; `tunnel` is the number of the innermost wrap, an IP tunnel, or 0.
+    #[inline(always)]
+    pub(crate) fn new(ifindex: u32, encap: Encap, tunnel: u32) -> Self {
+        Self {
+            ifindex,
+            wrapped: encap.code() | u64::from(tunnel & MAX_TUNNEL) << 36,
+        }
+    }
+}
+
+/// The part that all classes share: ports as on the wire, where packets come in, transport protocol.
 #[inline(always)]
-fn common(ports: [u8; 4], ingress: u32, protocol: u8) -> (u64, u64) {
+fn common(ports: [u8; 4], port: Port, protocol: u8) -> (u64, u64) {
     let ports = u64::from(u32::from_ne_bytes(ports));
-    (ports | u64::from(ingress) << 32, u64::from(protocol))
+    (
+        ports | u64::from(port.ifindex) << 32,
+        u64::from(protocol) | port.wrapped << 8,
+    )
 }
 
 impl KeyV4 {
-    /// Addresses and ports are as on the wire; `ingress` is the index of the device.
+    /// Addresses and ports are as on the wire.
     #[inline(always)]
     pub(crate) fn new(
         source: [u8; 4],
         destination: [u8; 4],
         ports: [u8; 4],
-        ingress: u32,
+        port: Port,
         protocol: u8,
     ) -> Self {
         let source = u64::from(u32::from_ne_bytes(source));
         let destination = u64::from(u32::from_ne_bytes(destination));
-        let (low, high) = common(ports, ingress, protocol);
+        let (low, high) = common(ports, port, protocol);
         Key([source | destination << 32, low, high])
     }
 }
@@ -69,12 +103,12 @@ impl KeyV6 {
         source: [u8; 16],
         destination: [u8; 16],
         ports: [u8; 4],
-        ingress: u32,
+        port: Port,
         protocol: u8,
     ) -> Self {
         let source = u128::from_ne_bytes(source);
         let destination = u128::from_ne_bytes(destination);
-        let (low, high) = common(ports, ingress, protocol);
+        let (low, high) = common(ports, port, protocol);
         // CAST: The halves of an address.
         Key([
             source as u64,
@@ -88,11 +122,9 @@ impl KeyV6 {
 }
 
 impl<const N: usize> Key<N> {
-    /// The index of the device packets come in by.
-    #[allow(dead_code, reason = "for tests")]
-    pub(crate) fn ingress(&self) -> u32 {
-        // CAST: The half that holds the index.
-        (self.0[N - 2] >> 32) as u32
+    /// A key of something else than a packet.
+    pub(crate) fn from_words(words: [u64; N]) -> Self {
+        Key(words)
     }
 }
 

@@ -139,11 +139,12 @@ impl<const A: usize> Rewrite<A> {
         }
     }
 
-    /// Updates the transport checksum at `offset` of the packet.
+    /// Updates the checksum of the transport header at `offset` of the packet.
     #[inline(always)]
     fn transport(&self, packet: &mut [u8], offset: usize, protocol: Protocol, how: Transport) {
-        let Some(field) = packet
-            .get_mut(offset..)
+        let Some(field) = protocol
+            .checksum_at()
+            .and_then(|at| packet.get_mut(offset + at..))
             .and_then(<[u8]>::first_chunk_mut::<2>)
         else {
             return;
@@ -172,6 +173,8 @@ impl<const A: usize> Rewrite<A> {
 pub(crate) enum Protocol {
     Tcp,
     Udp,
+    /// Version 0, never translated.
+    Gre,
 }
 
 impl Protocol {
@@ -181,6 +184,7 @@ impl Protocol {
         match number {
             6 => Some(Self::Tcp),
             17 => Some(Self::Udp),
+            47 => Some(Self::Gre),
             _ => None,
         }
     }
@@ -191,15 +195,17 @@ impl Protocol {
         match self {
             Self::Tcp => 20,
             Self::Udp => 8,
+            Self::Gre => 4,
         }
     }
 
-    /// Where in its header the checksum is.
+    /// Where in its header the checksum is, if addresses are part of it.
     #[inline(always)]
-    fn checksum_at(self) -> usize {
+    fn checksum_at(self) -> Option<usize> {
         match self {
-            Self::Tcp => 16,
-            Self::Udp => 6,
+            Self::Tcp => Some(16),
+            Self::Udp => Some(6),
+            Self::Gre => None,
         }
     }
 }
@@ -221,7 +227,7 @@ impl Rewrite<4> {
             ip[12..16].copy_from_slice(&self.source);
             ip[16..20].copy_from_slice(&self.destination);
             ports.copy_from_slice(&self.ports);
-            self.transport(packet, 20 + protocol.checksum_at(), protocol, how);
+            self.transport(packet, 20, protocol, how);
         }
     }
 }
@@ -239,7 +245,7 @@ impl Rewrite<16> {
             ip[8..24].copy_from_slice(&self.source);
             ip[24..40].copy_from_slice(&self.destination);
             ports.copy_from_slice(&self.ports);
-            self.transport(packet, 40 + protocol.checksum_at(), protocol, how);
+            self.transport(packet, 40, protocol, how);
         }
     }
 }

@@ -40,6 +40,9 @@ pub(crate) fn handed_back(usual: u32, expired: bool, offloaded: u32) -> u32 {
     }
 }
 
+/// How long a GRE flow may be idle: there is no setting for it.
+pub(crate) const GRE_SECONDS: u32 = 30;
+
 /// Below this, a connection's deadline is moved on while its flow lives: five minutes.
 pub(crate) const EXTEND_BELOW_SECONDS: u32 = 5 * 60;
 

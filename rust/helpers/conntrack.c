@@ -55,6 +55,16 @@ u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state)
 	return READ_ONCE(nf_udp_pernet((struct net *)net)->timeouts[state]);
 }
 
+/* Without the tracker for GRE there is no GRE connection that could be asked for. */
+u32 nfo_ct_gre_timeout(const struct net *net, unsigned int state)
+{
+#ifdef CONFIG_NF_CT_PROTO_GRE
+	return READ_ONCE(nf_gre_pernet((struct net *)net)->timeouts[state]);
+#else
+	return HZ;
+#endif
+}
+
 u32 nfo_flowtable_tcp_timeout(const struct net *net)
 {
 	return READ_ONCE(nf_tcp_pernet((struct net *)net)->offload_timeout);

@@ -65,6 +65,11 @@ bool nfo_dev_has_forward_path(const struct net_device *dev)
 	return dev->netdev_ops->ndo_fill_forward_path;
 }
 
+int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device_path *path)
+{
+	return ctx->dev->netdev_ops->ndo_fill_forward_path(ctx, path);
+}
+
 bool nfo_dev_has_header(const struct net_device *dev)
 {
 	return dev->header_ops && dev->header_ops->create;

@@ -30,6 +30,11 @@ unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst)
 	return ip6_dst_mtu_maybe_forward(dst, true);
 }
 
+bool nfo_ip_mtu_locked(const struct dst_entry *dst)
+{
+	return ip_mtu_locked(dst);
+}
+
 u32 nfo_rt6_get_cookie(const struct dst_entry *dst)
 {
 	return rt6_get_cookie(dst_rt6_info(dst));

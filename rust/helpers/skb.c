@@ -51,3 +51,75 @@ u32 nfo_skb_mark(const struct sk_buff *skb)
 {
 	return skb->mark;
 }
+
+bool nfo_skb_mac_header_was_set(const struct sk_buff *skb)
+{
+	return skb_mac_header_was_set(skb);
+}
+
+int nfo_iptunnel_pull_offloads(struct sk_buff *skb)
+{
+	return iptunnel_pull_offloads(skb);
+}
+
+void nfo_skb_set_inner_ipproto(struct sk_buff *skb, u8 protocol)
+{
+	skb_set_inner_ipproto(skb, protocol);
+}
+
+void nfo_skb_scrub(struct sk_buff *skb)
+{
+	skb_scrub_packet(skb, true);
+	skb_clear_hash_if_not_l4(skb);
+}
+
+struct sk_buff *nfo_skb_gso_segment(struct sk_buff *skb)
+{
+	return skb_gso_segment(skb, 0);
+}
+
+/* As IP leaves a packet that it has forwarded, for those who read its control block. */
+void nfo_dst_output_ipv4(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+			 u64 __percpu *packets)
+{
+	this_cpu_inc(*packets);
+	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
+	IPCB(skb)->iif = skb->dev->ifindex;
+	IPCB(skb)->flags = IPSKB_FORWARDED;
+	skb_clear_tstamp(skb);
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_dst_set_noref(skb, dst);
+	dst_output(net, NULL, skb);
+}
+
+void nfo_dst_output_ipv6(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
+			 u64 __percpu *packets)
+{
+	this_cpu_inc(*packets);
+	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
+	IP6CB(skb)->iif = skb->dev->ifindex;
+	IP6CB(skb)->flags = IP6SKB_FORWARDED;
+	skb_clear_tstamp(skb);
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_dst_set_noref(skb, dst);
+	dst_output(net, NULL, skb);
+}
+
+void nfo_ip_select_ident(struct net *net, const struct sk_buff *skb, void *header)
+{
+	__ip_select_ident(net, header, skb_shinfo(skb)->gso_segs ?: 1);
+}
+
+__be32 nfo_ip6_make_flowlabel(struct net *net, struct sk_buff *skb,
+			      const struct in6_addr *source, const struct in6_addr *destination)
+{
+	struct flowi6 fl6 = {
+		.saddr = *source,
+		.daddr = *destination,
+		.flowi6_proto = IPPROTO_IPV6,
+	};
+
+	return ip6_make_flowlabel(net, skb, 0, true, &fl6);
+}

@@ -103,6 +103,10 @@ impl Status {
     pub(crate) fn has_sequence_adjustment(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_SEQ_ADJUST)
     }
+    /// Whether addresses or ports are translated.
+    pub(crate) fn has_nat(self) -> bool {
+        self.has(bindings::ip_conntrack_status_IPS_NAT_MASK)
+    }
     /// Whether the entry lost a race for its addresses, and shares the winner's reply tuple.
     pub(crate) fn has_nat_clash(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_NAT_CLASH)
@@ -370,6 +374,22 @@ impl Conn {
         };
         // SAFETY: The namespace is valid, as is every reference, and the state one of the two.
         unsafe { bindings::nfo_ct_udp_timeout(self.namespace().as_raw(), state) }
+    }
+
+    /// Whether this kernel follows GRE connections.
+    pub(crate) fn tracks_gre() -> bool {
+        bindings::NFO_CT_HAS_GRE
+    }
+
+    /// The timeout conntrack gives a GRE connection, in ticks.
+    pub(crate) fn gre_timeout(&self) -> u32 {
+        let state = if self.status().has_seen_reply() {
+            bindings::gre_conntrack_GRE_CT_REPLIED
+        } else {
+            bindings::gre_conntrack_GRE_CT_UNREPLIED
+        };
+        // SAFETY: The namespace is valid.
+        unsafe { bindings::nfo_ct_gre_timeout(self.namespace().as_raw(), state) }
     }
 
     /// The word that holds the deadline.

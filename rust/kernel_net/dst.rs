@@ -94,6 +94,17 @@ impl Dst {
         unsafe { !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null() }
     }
 
+    /// Of which version of IP.
+    pub(super) fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Whether the MTU is fixed: packets may be fragmented on the way, whatever they say.
+    pub(crate) fn is_mtu_locked(&self) -> bool {
+        // SAFETY: The route is valid.
+        unsafe { bindings::nfo_ip_mtu_locked(self.as_raw()) }
+    }
+
     /// Whether packets are transformed on the way (IPsec; C: `dst_xfrm`).
     pub(crate) fn has_xfrm(&self) -> bool {
         // SAFETY: The route is valid, by the type invariant.

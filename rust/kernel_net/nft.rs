@@ -179,52 +179,74 @@ impl<'a> Packet<'a> {
         to: &[u8; 16],
         rcu: ReadSide<'_>,
     ) -> Option<Dst> {
+        self.route_from(from, to, self.input(), forward.device(rcu).ifindex())
+    }
+
+    /// The route that a tunnel's packets take, from `from` to `to`, with this one inside.
+    pub(crate) fn tunnel_route(
+        &self,
+        from: &[u8; 16],
+        to: &[u8; 16],
+        _rcu: ReadSide<'_>,
+    ) -> Option<Dst> {
+        self.route_from(from, to, 0, self.input())
+    }
+
+    /// The index of the device that the packet came in by.
+    fn input(&self) -> u32 {
+        // SAFETY: The packet's state is valid as long as the packet, and a forwarded packet has
+        // come in by a device.
+        unsafe { bindings::nfo_dev_ifindex((*self.raw.state).in_) }
+    }
+
+    /// Looks a route up: from address to address, out by a device if that is not 0, in by a device,
+    /// with the mark and the traffic class of this packet (C: `nf_route`).
+    fn route_from(&self, from: &[u8; 16], to: &[u8; 16], out: u32, input: u32) -> Option<Dst> {
         let family = self.family()?;
-        let out = forward.device(rcu).ifindex();
         let mut flow = bindings::flowi::default();
-        // SAFETY: All of `flow` is initialised; the packet has a network header, being forwarded,
-        // and its state is valid, by the type invariant, with an input device, as every packet in
-        // the forward hook. The union is accessed as the one member that the family stands for. The
-        // route comes with a counted reference.
-        unsafe {
-            let state = &*self.raw.state;
-            let input = bindings::nfo_dev_ifindex(state.in_);
-            let mark = bindings::nfo_skb_mark(self.skb());
-            // CAST: Indices are positive, in C signed.
-            match family {
-                Family::Ipv6 => {
-                    let ip6: &mut bindings::flowi6 = &mut *(&raw mut flow).cast();
-                    ip6.daddr = ptr::from_ref(to)
-                        .cast::<bindings::in6_addr>()
-                        .read_unaligned();
-                    ip6.saddr = ptr::from_ref(from)
-                        .cast::<bindings::in6_addr>()
-                        .read_unaligned();
-                    ip6.__fl_common.flowic_oif = input as c_int;
-                    ip6.__fl_common.flowic_iif = out as c_int;
-                    ip6.flowlabel = bindings::nfo_ip6_flowinfo(self.skb());
-                    ip6.__fl_common.flowic_mark = mark;
-                    ip6.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
-                }
-                _ => {
-                    let ip4: &mut bindings::flowi4 = &mut *(&raw mut flow).cast();
-                    ip4.daddr = u32::from_ne_bytes([to[0], to[1], to[2], to[3]]);
-                    ip4.saddr = u32::from_ne_bytes([from[0], from[1], from[2], from[3]]);
-                    ip4.__fl_common.flowic_oif = input as c_int;
-                    ip4.__fl_common.flowic_iif = out as c_int;
-                    bindings::nfo_flowi4_set_dscp(ip4, self.skb());
-                    ip4.__fl_common.flowic_mark = mark;
-                    ip4.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
-                }
+        // SAFETY: The packet is valid.
+        let mark = unsafe { bindings::nfo_skb_mark(self.skb()) };
+        // CAST: Indices are positive, in C signed; flags are eight bits.
+        let common = bindings::flowi_common {
+            flowic_oif: out as c_int,
+            flowic_iif: input as c_int,
+            flowic_mark: mark,
+            flowic_flags: bindings::NFO_FLOWI_FLAG_ANYSRC as u8,
+            ..Default::default()
+        };
+        match family {
+            Family::Ipv6 => {
+                let address = |bytes: &[u8; 16]| {
+                    let mut address = bindings::in6_addr::default();
+                    address.in6_u.u6_addr8 = *bytes;
+                    address
+                };
+                flow.u.ip6 = bindings::flowi6 {
+                    __fl_common: common,
+                    daddr: address(to),
+                    saddr: address(from),
+                    // SAFETY: The packet is valid and has a network header, being forwarded.
+                    flowlabel: unsafe { bindings::nfo_ip6_flowinfo(self.skb()) },
+                    ..Default::default()
+                };
             }
-            let mut dst = ptr::null_mut();
-            bindings::nf_route(
-                state.net,
-                &mut dst,
-                &mut flow,
-                false,
-                u16::from(family.as_raw()),
-            );
+            _ => {
+                let mut ip4 = bindings::flowi4 {
+                    __fl_common: common,
+                    daddr: u32::from_ne_bytes([to[0], to[1], to[2], to[3]]),
+                    saddr: u32::from_ne_bytes([from[0], from[1], from[2], from[3]]),
+                    ..Default::default()
+                };
+                // SAFETY: As above.
+                unsafe { bindings::nfo_flowi4_set_dscp(&mut ip4, self.skb()) };
+                flow.u.ip4 = ip4;
+            }
+        }
+        let mut dst = ptr::null_mut();
+        let number = u16::from(family.as_raw());
+        // SAFETY: All of `flow` is initialised, as the family says. A route comes with a reference.
+        unsafe {
+            bindings::nf_route((*self.raw.state).net, &mut dst, &mut flow, false, number);
             NonNull::new(dst).map(|dst| Dst::from_raw(dst, family))
         }
     }

@@ -566,13 +566,14 @@ impl<T: Object> RcuTable<T> {
         {
             let _guard = self.lock.lock();
             self.current.store(new, Release);
-            // A reader who sees the null before the new `current` would miss what has moved, so it
-            // is stored after; one who sees both looks into the same array twice. One who has read
-            // the old `current` before and reads the null now misses: see `lookup`. Writers hold
-            // the lock, and see both or neither.
+        }
+        // A reader who still has the old array finds what has moved in the future one, which must
+        // stay until all such readers are gone. One who has the new array looks into it twice.
+        synchronize_rcu();
+        {
+            let _guard = self.lock.lock();
             self.future.store(ptr::null_mut(), Release);
         }
-        synchronize_rcu();
         // SAFETY: Made by `KBox::into_raw`, by the type invariant, and replaced above. Readers who
         // have seen it were in read-side sections that have ended.
         drop(unsafe { KBox::from_raw(old) });

@@ -37,13 +37,19 @@
 use crate::bindings;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
-use crate::kernel_net::neighbour::Neighbour;
+use crate::kernel_net::namespace::Namespace;
+use crate::kernel_net::neighbour::{
+    Mac,
+    Neighbour, //
+};
+use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::percpu::Counter;
 use crate::kernel_net::rcu::ReadSide;
 use core::marker::PhantomData;
 use core::mem;
 use core::ptr::NonNull;
 use core::slice;
+use kernel::prelude::*;
 
 /// What is known of a packet's transport checksum (C: `CHECKSUM_*`).
 ///
@@ -65,6 +71,17 @@ pub(crate) enum Summed {
 
 /// The group of bit fields and words that C copies from an skb to its clones (C: `headers`).
 type Flags = bindings::sk_buff__bindgen_ty_4__bindgen_ty_1;
+
+/// For whom a frame was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Addressee {
+    /// For the device it came in by.
+    Device,
+    /// For another address, which may be that of a bridge or VLAN device above.
+    Other,
+    /// Broadcast, multicast, or one of ours that came back.
+    Many,
+}
 
 /// A packet that is ours to give on: send it, let it go on with a verdict, or drop it.
 ///
@@ -133,12 +150,51 @@ impl<'a> Skb<'a> {
         unsafe { self.flags().__bindgen_anon_2.vlan_all != 0 }
     }
 
-    /// Whether the frame was sent to this host's link-layer address (C: `PACKET_HOST`).
-    ///
-    /// Not so for broadcasts, multicasts, and what a promiscuous device has overheard.
+    /// The VLAN tag kept beside the packet: its EtherType in host order, and its control
+    /// information.
     #[inline(always)]
-    pub(crate) fn is_for_us(&self) -> bool {
-        u32::from(self.flags().pkt_type()) == bindings::PACKET_HOST
+    pub(crate) fn vlan_tag(&self) -> Option<(u16, u16)> {
+        // SAFETY: Two plain halves of a word.
+        let tag = unsafe { self.flags().__bindgen_anon_2.__bindgen_anon_1 };
+        self.has_vlan_tag()
+            .then(|| (u16::from_be(tag.vlan_proto), tag.vlan_tci))
+    }
+
+    /// Puts a VLAN tag beside the packet, or takes it away.
+    pub(crate) fn set_vlan_tag(&mut self, tag: Option<(u16, u16)>) {
+        let both = &mut self.flags_mut().__bindgen_anon_2;
+        match tag {
+            None => both.vlan_all = 0,
+            Some((ethertype, control)) => {
+                both.__bindgen_anon_1.vlan_proto = ethertype.to_be();
+                both.__bindgen_anon_1.vlan_tci = control;
+            }
+        }
+    }
+
+    /// For whom the frame was, by its link-layer destination.
+    #[inline(always)]
+    pub(crate) fn addressee(&self) -> Addressee {
+        match u32::from(self.flags().pkt_type()) {
+            bindings::PACKET_HOST => Addressee::Device,
+            bindings::PACKET_OTHERHOST => Addressee::Other,
+            _ => Addressee::Many,
+        }
+    }
+
+    /// The destination in the Ethernet header of a received frame.
+    pub(crate) fn ethernet_destination(&self) -> Option<Mac> {
+        let skb = self.get();
+        // SAFETY: Valid by the type invariant.
+        if !unsafe { bindings::nfo_skb_mac_header_was_set(skb) } {
+            return None;
+        }
+        let at = usize::from(self.flags().mac_header);
+        if skb.data.addr().wrapping_sub(skb.head.addr()) < at.wrapping_add(14) {
+            return None;
+        }
+        // SAFETY: The header is between `head` and `data`, by the comparison above.
+        Some(unsafe { skb.head.add(at).cast::<Mac>().read() })
     }
 
     /// The index of the device whose hook this is.
@@ -266,13 +322,150 @@ impl<'a> Skb<'a> {
             .set_ip_summed(bindings::CHECKSUM_NONE as u8);
     }
 
+    /// Takes `len` bytes of headers off the front, so that `ethertype` is what the packet begins
+    /// with. The bytes must have been seen in [`Self::linear`]; false if there are not as many.
+    pub(crate) fn pull_header(&mut self, len: u32, ethertype: u16) -> bool {
+        if self.linear_len() < len {
+            return false;
+        }
+        // SAFETY: Valid by the type invariant, and `data` stays within the first piece.
+        unsafe {
+            let skb = self.raw.as_mut();
+            skb.data = skb.data.add(len as usize);
+            skb.len = skb.len.wrapping_sub(len);
+        }
+        self.begins_with(ethertype);
+        true
+    }
+
+    /// Puts a header in front, which `ethertype` stands for. False if there is no room; see
+    /// [`Self::make_writable`].
+    pub(crate) fn push_header<const N: usize>(&mut self, header: [u8; N], ethertype: u16) -> bool {
+        if self.get().data.addr().wrapping_sub(self.get().head.addr()) < N {
+            return false;
+        }
+        // SAFETY: There are `N` bytes between `head` and `data`; they are free for headers.
+        unsafe {
+            let skb = self.raw.as_mut();
+            skb.data = skb.data.sub(N);
+            skb.data.cast::<[u8; N]>().write(header);
+            // CAST: The length of a header.
+            skb.len = skb.len.wrapping_add(N as u32);
+        }
+        self.begins_with(ethertype);
+        true
+    }
+
+    /// Notes what is at the front now.
+    fn begins_with(&mut self, ethertype: u16) {
+        let skb = self.get();
+        // CAST: Offsets in an skb's first piece have 16 bits.
+        let offset = skb.data.addr().wrapping_sub(skb.head.addr()) as u16;
+        let flags = self.flags_mut();
+        flags.protocol = ethertype.to_be();
+        flags.network_header = offset;
+    }
+
+    /// Makes a packet that came through a tunnel one that did not. Before the headers are taken
+    /// off; changes nothing that anybody else could see. False when there is no memory.
+    pub(crate) fn leave_tunnel(&mut self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::nfo_iptunnel_pull_offloads(self.raw.as_ptr()) == 0 }
+    }
+
+    /// Prepares a packet to go into a tunnel for packets of its own version: its headers become
+    /// the inner ones, and what belongs to this side of the tunnel is forgotten. False when it
+    /// cannot be done; then the packet is good for nothing.
+    pub(crate) fn enter_tunnel(&mut self, protocol: u8) -> bool {
+        let gso = if protocol == 4 {
+            bindings::NFO_SKB_GSO_IPXIP4
+        } else {
+            bindings::NFO_SKB_GSO_IPXIP6
+        };
+        let skb = self.raw.as_ptr();
+        // SAFETY: Valid by the type invariant.
+        unsafe {
+            if bindings::iptunnel_handle_offloads(skb, gso as c_int) != 0 {
+                return false;
+            }
+            bindings::nfo_skb_set_inner_ipproto(skb, protocol);
+            bindings::nfo_skb_scrub(skb);
+        }
+        true
+    }
+
+    /// Fills in the identification of an IPv4 header that is to be put around this packet.
+    pub(crate) fn identify(&self, header: &mut [u8; 20], namespace: &Namespace) {
+        // SAFETY: Both are valid; the header is as long as one without options, and shims that
+        // write to it do not expect it to be aligned.
+        unsafe {
+            bindings::nfo_ip_select_ident(
+                namespace.as_raw(),
+                self.raw.as_ptr(),
+                header.as_mut_ptr().cast(),
+            );
+        }
+    }
+
+    /// The flow label for an IPv6 header that is to be put around this packet, as on the wire.
+    pub(crate) fn flow_label(
+        &mut self,
+        source: &[u8; 16],
+        destination: &[u8; 16],
+        namespace: &Namespace,
+    ) -> [u8; 4] {
+        // SAFETY: All are valid; addresses are plain bytes.
+        unsafe {
+            bindings::nfo_ip6_make_flowlabel(
+                namespace.as_raw(),
+                self.raw.as_ptr(),
+                source.as_ptr().cast(),
+                destination.as_ptr().cast(),
+            )
+        }
+        .to_ne_bytes()
+    }
+
+    /// Cuts a packet that is to be segmented into its segments, now; others stay as they are.
+    ///
+    /// [`None`] when there is no memory: the packet is dropped.
+    pub(crate) fn segment(self) -> Option<Segments<'a>> {
+        if !self.is_gso() {
+            let raw = self.raw;
+            mem::forget(self);
+            return Some(Segments::new(Some(raw)));
+        }
+        // SAFETY: Valid by the type invariant.
+        let list = unsafe { bindings::nfo_skb_gso_segment(self.raw.as_ptr()) };
+        let list = kernel::error::from_err_ptr(list).ok()?;
+        let raw = self.raw;
+        mem::forget(self);
+        let Some(list) = NonNull::new(list) else {
+            // It is fine as it is.
+            return Some(Segments::new(Some(raw)));
+        };
+        // SAFETY: Ours to free, by the type invariant; its content is in the segments.
+        unsafe {
+            bindings::sk_skb_reason_drop(
+                core::ptr::null(),
+                raw.as_ptr(),
+                bindings::skb_drop_reason_SKB_CONSUMED,
+            );
+        }
+        Some(Segments::new(Some(list)))
+    }
+
     /// Puts an Ethernet header in front of `data` (C: `skb_push`).
     ///
-    /// `header` is both addresses and the EtherType, as on the wire. [`Self::make_writable`] must
-    /// have made room, of 14 bytes at least; where it has not, this is false and changes nothing.
-    /// That the room belongs to nobody else is also its doing.
+    /// `ethertype` is in host order. [`Self::make_writable`] must have made room, of 14 bytes at
+    /// least; where it has not, this is false and changes nothing. That the room belongs to nobody
+    /// else is also its doing.
     #[inline(always)]
-    pub(crate) fn push_ethernet(&mut self, header: [u8; 14]) -> bool {
+    pub(crate) fn push_ethernet(&mut self, destination: Mac, source: Mac, ethertype: u16) -> bool {
+        let [a, b, c, d, e, f] = destination;
+        let [g, h, i, j, k, l] = source;
+        let [m, n] = ethertype.to_be_bytes();
+        let header = [a, b, c, d, e, f, g, h, i, j, k, l, m, n];
         let skb = self.raw.as_ptr();
         if self.get().data.addr().wrapping_sub(self.get().head.addr()) < 14 {
             return false;
@@ -294,12 +487,36 @@ impl<'a> Skb<'a> {
     /// For devices that are not Ethernet. Addressed to `neighbour`, or to nobody where the device
     /// knows by itself; from the device's own address. The neighbour's address is read without its
     /// sequence lock: one that changes just now may be mixed, in this frame.
-    pub(crate) fn push_header(&mut self, device: &Device, neighbour: Option<&Neighbour>) -> bool {
+    pub(crate) fn push_link_header(
+        &mut self,
+        device: &Device,
+        neighbour: Option<&Neighbour>,
+    ) -> bool {
         let address = neighbour.map_or(core::ptr::null(), Neighbour::address_ptr);
         // SAFETY: The skb and the device are valid, and the address as long as any.
         unsafe {
             bindings::nfo_dev_hard_header(self.raw.as_ptr(), device.as_raw(), address.cast()) >= 0
         }
+    }
+
+    /// Sends the packet by its route, as IP does with a packet that was forwarded: the way to go
+    /// for routes that transform packets (IPsec). Counts it.
+    pub(crate) fn output(
+        self,
+        dst: &Dst,
+        namespace: &Namespace,
+        counter: Counter<'_>,
+        _rcu: ReadSide<'_>,
+    ) {
+        let skb = self.raw.as_ptr();
+        mem::forget(self);
+        let output = match dst.family() {
+            Family::Ipv6 => bindings::nfo_dst_output_ipv6,
+            _ => bindings::nfo_dst_output_ipv4,
+        };
+        // SAFETY: The skb is ours to give away; route and namespace are valid, and RCU is held,
+        // which is what lending a route takes.
+        unsafe { output(namespace.as_raw(), skb, dst.as_raw(), counter.as_raw()) };
     }
 
     /// Sends the packet through a device, by its queueing discipline, and counts it
@@ -327,6 +544,43 @@ impl<'a> Skb<'a> {
         unsafe {
             bindings::nfo_dev_queue_xmit(skb, device.as_raw(), dst.as_raw(), counter.as_raw());
         }
+    }
+}
+
+/// The segments of a packet, one after the other; those not taken are dropped.
+pub(crate) struct Segments<'a> {
+    next: Option<NonNull<bindings::sk_buff>>,
+    _hook: PhantomData<&'a mut ()>,
+}
+
+impl Segments<'_> {
+    fn new(next: Option<NonNull<bindings::sk_buff>>) -> Self {
+        Self {
+            next,
+            _hook: PhantomData,
+        }
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = Skb<'a>;
+
+    fn next(&mut self) -> Option<Skb<'a>> {
+        let raw = self.next?;
+        // SAFETY: Every skb of the list is ours alone. It is taken out of the list, whose link is
+        // a plain pointer.
+        unsafe {
+            let link = &raw mut (*raw.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.next;
+            self.next = NonNull::new(link.read());
+            link.write(core::ptr::null_mut());
+            Some(Skb::from_raw(raw))
+        }
+    }
+}
+
+impl Drop for Segments<'_> {
+    fn drop(&mut self) {
+        self.by_ref().for_each(drop);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::kernel_net::work::{
     Job, //
 };
 use crate::reason::Teardown;
+use kernel::prelude::*;
 use kernel::sync::rcu;
 
 /// The longest time between two visits, in seconds: how long the memory of an idle flow stays whose
@@ -51,6 +52,11 @@ impl<F: Stored> Flows<F> {
             drop(guard);
             cond_resched();
         }
+    }
+
+    /// Fits what there is room for to what there is.
+    fn tidy(&self) -> Result {
+        self.table.resize().and(self.tunnels.tidy())
     }
 
     fn visit(&self, table: &FlowTable, index: u32, rcu: ReadSide<'_>) {
@@ -95,7 +101,7 @@ impl Job for FlowTable {
         self.v6.visit_due(self);
         let hops = self.next_hops.forget(|_| false);
         // Out of memory the old size stays; the next run tries again.
-        let resized = self.v4.table.resize().and(self.v6.table.resize());
+        let resized = self.v4.tidy().and(self.v6.tidy());
         (self.len() != 0 || hops != 0 || resized.is_err()).then_some(HZ)
     }
 }

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of a packet from the device it is sent to, down to the one it leaves through.
+//!
+//! VLAN, bridge, PPP and tunnel devices pass packets on to a device below them, and each can say
+//! to which, and what it does to the packet. A [`Walk`] asks one after the other. Where a packet
+//! goes from a bridge depends on the station it is for, so the walk carries that.
+//!
+//! All of it is under RCU, in softirq or process context, and is true only for the moment.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
+
+use crate::bindings;
+use crate::kernel_net::device::Device;
+use crate::kernel_net::neighbour::Mac;
+use crate::kernel_net::rcu::ReadSide;
+use core::ptr;
+use kernel::prelude::*;
+
+/// What a bridge with VLANs does to the tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BridgeVlan {
+    /// Nothing.
+    Keep,
+    /// Puts one around.
+    Tag {
+        /// In host order.
+        ethertype: u16,
+        id: u16,
+    },
+    /// Takes the outermost off.
+    Untag,
+    /// Leaves it on: the hardware of the port takes it off.
+    UntagInHardware,
+}
+
+/// What one device does to a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// A VLAN device puts its tag around.
+    Vlan {
+        /// In host order.
+        ethertype: u16,
+        id: u16,
+    },
+    /// A PPP device wraps the packet for a session with `station`.
+    Pppoe { session: u16, station: Mac },
+    /// A bridge sends it through one of its ports.
+    Bridge(BridgeVlan),
+    /// A port of a switch (DSA): what goes on below is between the switch and its driver.
+    SwitchPort,
+    /// A wireless device: below is its own hardware.
+    Wireless,
+    /// A tunnel puts an IP header around. Addresses are as sent; of IPv4 the first four bytes.
+    Tunnel {
+        /// The number of what is inside, as in the outer header.
+        protocol: u8,
+        source: [u8; 16],
+        destination: [u8; 16],
+    },
+}
+
+/// A walk down the devices.
+pub(crate) struct Walk<'rcu> {
+    context: bindings::net_device_path_ctx,
+    rcu: ReadSide<'rcu>,
+}
+
+impl<'rcu> Walk<'rcu> {
+    /// A walk that begins at `device`, with a packet for `station`.
+    pub(crate) fn new(device: &'rcu Device, station: Mac, rcu: ReadSide<'rcu>) -> Self {
+        Self {
+            context: bindings::net_device_path_ctx {
+                dev: device.as_raw(),
+                daddr: station,
+                ..Default::default()
+            },
+            rcu,
+        }
+    }
+
+    /// Goes on at another device and with another station: behind a tunnel, whose route decides.
+    pub(crate) fn go_on(self, device: &'rcu Device, station: Mac) -> Self {
+        Self::new(device, station, self.rcu)
+    }
+
+    /// The device the walk has come to.
+    pub(crate) fn device(&self) -> &'rcu Device {
+        // SAFETY: The walk began at a device that lives as long as RCU is held, and so does every
+        // device that one above it refers to.
+        unsafe { Device::from_raw(self.context.dev.cast_mut()) }
+    }
+
+    /// Asks the device what it does, and moves on to the one below.
+    ///
+    /// [`None`] when there is none below; then, and after [`Step::SwitchPort`] and
+    /// [`Step::Wireless`], [`Self::device`] is where packets leave. An error when the device cannot
+    /// tell, as a bridge that does not know the station.
+    pub(crate) fn step(&mut self) -> Option<Result<Step>> {
+        let device = self.device();
+        if !device.is_upper() {
+            return None;
+        }
+        let mut path = bindings::net_device_path::default();
+        // SAFETY: The device is valid, it has the function, and RCU is held; both structures are
+        // initialised.
+        let result =
+            unsafe { bindings::nfo_dev_fill_forward_path(&mut self.context, &mut path) };
+        if let Err(error) = kernel::error::to_result(result) {
+            return Some(Err(error));
+        }
+        let step = Self::understand(&path);
+        if matches!(step, Ok(Step::SwitchPort | Step::Wireless)) || self.context.dev.is_null() {
+            self.context.dev = device.as_raw();
+        } else if ptr::eq(self.context.dev, device.as_raw()) {
+            // A device that leads to itself.
+            return Some(Err(EINVAL));
+        }
+        Some(step)
+    }
+
+    fn understand(path: &bindings::net_device_path) -> Result<Step> {
+        // SAFETY: The type says which member of the union the device has filled; all were zeroed.
+        unsafe {
+            let detail = &path.__bindgen_anon_1;
+            match path.type_ {
+                bindings::net_device_path_type_DEV_PATH_VLAN => Ok(Step::Vlan {
+                    ethertype: u16::from_be(detail.encap.as_ref().proto),
+                    id: detail.encap.as_ref().id,
+                }),
+                bindings::net_device_path_type_DEV_PATH_PPPOE => Ok(Step::Pppoe {
+                    session: detail.encap.as_ref().id,
+                    station: detail.encap.as_ref().h_dest,
+                }),
+                bindings::net_device_path_type_DEV_PATH_BRIDGE => {
+                    let bridge = detail.bridge.as_ref();
+                    // CAST: The values of the unnamed enum, in order.
+                    Ok(Step::Bridge(match bridge.vlan_mode as u32 {
+                        0 => BridgeVlan::Keep,
+                        1 => BridgeVlan::Tag {
+                            ethertype: u16::from_be(bridge.vlan_proto),
+                            id: bridge.vlan_id,
+                        },
+                        2 => BridgeVlan::Untag,
+                        _ => BridgeVlan::UntagInHardware,
+                    }))
+                }
+                bindings::net_device_path_type_DEV_PATH_DSA => Ok(Step::SwitchPort),
+                bindings::net_device_path_type_DEV_PATH_MTK_WDMA => Ok(Step::Wireless),
+                bindings::net_device_path_type_DEV_PATH_TUN => {
+                    let tunnel = detail.tun.as_ref();
+                    // Some versions give the route of the tunnel too, with a reference.
+                    bindings::dst_release(tunnel.dst);
+                    Ok(Step::Tunnel {
+                        protocol: tunnel.l3_proto,
+                        source: *(&raw const tunnel.__bindgen_anon_1).cast(),
+                        destination: *(&raw const tunnel.__bindgen_anon_2).cast(),
+                    })
+                }
+                _ => Err(EINVAL),
+            }
+        }
+    }
+}
