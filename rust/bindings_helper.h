@@ -66,6 +66,7 @@ static const unsigned int NFO_FLOW_TABLE_NAME = NFTA_FLOW_TABLE_NAME;
 static const unsigned int NFO_FLOW_MAX = NFTA_FLOW_MAX;
 static const int NFO_NFT_BREAK = NFT_BREAK;
 static const int NFO_EOPNOTSUPP = EOPNOTSUPP;
+static const unsigned int NFO_IPPROTO_TCP = IPPROTO_TCP;
 static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
 static const unsigned int NFO_SKB_GSO_IPXIP4 = SKB_GSO_IPXIP4;
 static const unsigned int NFO_SKB_GSO_IPXIP6 = SKB_GSO_IPXIP6;
@@ -142,6 +143,7 @@ struct neighbour *nfo_dst_neigh_lookup(const struct dst_entry *dst, const void *
 void nfo_neigh_hold(struct neighbour *n);
 void nfo_neigh_release(struct neighbour *n);
 int nfo_neigh_event_send(struct neighbour *n);
+void nfo_neigh_ha_snapshot(u8 *address, const struct neighbour *n);
 void nfo_flowi4_set_dscp(struct flowi4 *fl4, const struct sk_buff *skb);
 __be32 nfo_ip6_flowinfo(const struct sk_buff *skb);
 

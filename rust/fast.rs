@@ -147,7 +147,11 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     if skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
         // for us, although a promiscuous device shows them.
-        let own = found.object.direction(found.side.other()).next_hop.own_address();
+        let own = found
+            .object
+            .direction(found.side.other())
+            .next_hop
+            .own_address();
         if own.is_none() || own != skb.ethernet_destination() {
             return bypass(skb, Bypass::OtherHost);
         }

@@ -37,9 +37,9 @@ use core::sync::atomic::{
     Ordering::Relaxed, //
 };
 use ip::Ip;
-use key::Port;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
+use key::Port;
 use nat::Protocol;
 use state::State;
 
@@ -138,9 +138,9 @@ impl<F: Ip> Flow<F> {
         self.directions.iter().any(|d| f(&d.next_hop))
     }
 
-    /// The state that decides.
-    pub(crate) fn state(&self) -> State {
-        self.direction(Side::Original).state.get()
+    /// Whether the flow has ended, and only waits to be collected.
+    pub(crate) fn is_over(&self) -> bool {
+        !self.direction(Side::Original).state.forwards()
     }
 
     /// Ticks until the flow has been idle for too long in both directions.
@@ -163,12 +163,13 @@ impl<F: Ip> Flow<F> {
     /// Ends the flow: its packets take the classic path from now on, and conntrack gets its
     /// connection back. True for the one caller who did. Softirq or process context.
     pub(crate) fn end(&self, why: Teardown, now: u32) -> bool {
-        self.conn().release_offload();
         let Some(before) = self.direction(Side::Original).state.end(why) else {
             return false;
         };
         self.direction(Side::Reply).state.end(why);
         self.hand_back(before == State::Closing, now);
+        // Last, and only by who has ended the flow: from here on the connection may have another.
+        self.conn().release_offload();
         true
     }
 

@@ -16,6 +16,7 @@ use crate::reason::{
     Teardown, //
 };
 use crate::table::FlowTable;
+use core::sync::atomic::AtomicU32;
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
@@ -90,6 +91,11 @@ impl NamespaceState {
 
 impl PerNamespace for NamespaceState {
     const FILE: &'static CStr = c"nft_offload_rs";
+
+    fn id() -> &'static AtomicU32 {
+        static ID: AtomicU32 = AtomicU32::new(0);
+        &ID
+    }
 
     fn new() -> Result<Arc<Self>> {
         let counters = Counters::new()?;

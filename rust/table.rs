@@ -130,10 +130,27 @@ impl<F: Ip> Flows<F> {
             }
         }
         let index = self.table.insert(flow)?;
-        let mut wheel = self.wheel.lock();
-        // The first visit is early: the flow may have ended before it was in the wheel.
-        wheel.add(&Linked(&self.table, rcu), index, 1);
+        // The first visit is early: the connection may have been deleted meanwhile.
+        self.visit_later(index, 1, rcu);
         Ok(())
+    }
+
+    /// Has a flow visited after so many seconds; one that has ended is taken out instead.
+    ///
+    /// Who ends a flow that is in no list cannot have it collected, and who takes one out of the
+    /// table would leave it in its list, if it got there after. Under the wheel's lock neither can
+    /// come in between.
+    fn visit_later(&self, index: u32, seconds: u32, rcu: ReadSide<'_>) {
+        let Some(flow) = self.table.get(index, rcu) else {
+            return;
+        };
+        let mut wheel = self.wheel.lock();
+        if !flow.is_over() {
+            wheel.add(&Linked(&self.table, rcu), index, seconds);
+            return;
+        }
+        drop(wheel);
+        self.table.remove(index);
     }
 
     /// Has a flow visited within the next second; one that ended is collected then.

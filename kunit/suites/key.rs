@@ -20,10 +20,17 @@ mod tests {
         assert!(key != KeyV4::new([10, 0, 0, 2], [10, 0, 0, 2], PORTS, Port::plain(3), 6));
         assert!(key != KeyV4::new([10, 0, 0, 1], [10, 0, 0, 1], PORTS, Port::plain(3), 6));
         assert!(key != KeyV4::new([10, 0, 0, 2], [10, 0, 0, 1], PORTS, Port::plain(3), 6));
-        assert!(key != KeyV4::new([10, 0, 0, 1], [10, 0, 0, 2], [0x00, 0x50, 0x12, 0x34], Port::plain(3), 6));
+        assert!(
+            key != KeyV4::new(
+                [10, 0, 0, 1],
+                [10, 0, 0, 2],
+                [0x00, 0x50, 0x12, 0x34],
+                Port::plain(3),
+                6
+            )
+        );
         assert!(key != KeyV4::new([10, 0, 0, 1], [10, 0, 0, 2], PORTS, Port::plain(4), 6));
         assert!(key != KeyV4::new([10, 0, 0, 1], [10, 0, 0, 2], PORTS, Port::plain(3), 17));
-        
     }
 
     #[test]
@@ -35,7 +42,6 @@ mod tests {
             assert!(base != KeyV6::new(address, [0; 16], PORTS, Port::plain(7), 17));
             assert!(base != KeyV6::new([0; 16], address, PORTS, Port::plain(7), 17));
         }
-        
     }
 
     #[test]
@@ -43,7 +49,6 @@ mod tests {
         let a = KeyV4::new([1; 4], [2; 4], PORTS, Port::plain(1), 6);
         let b = KeyV4::new([1; 4], [2; 4], PORTS, Port::plain(0x4000_0001), 6);
         assert!(a != b);
-        
     }
 
     #[test]

@@ -27,7 +27,14 @@ mod tests {
     fn ipv4_udp() {
         let headers = ipv4(&udp(), Port::plain(5)).ok();
         assert!(headers.is_some_and(|h| {
-            h.key == KeyV4::new([10, 0, 0, 1], [10, 0, 0, 2], [0, 7, 0, 9], Port::plain(5), 17)
+            h.key
+                == KeyV4::new(
+                    [10, 0, 0, 1],
+                    [10, 0, 0, 2],
+                    [0, 7, 0, 9],
+                    Port::plain(5),
+                    17,
+                )
                 && h.protocol == Protocol::Udp
                 && h.len == 28
                 && !h.tcp.opens()
@@ -55,10 +62,16 @@ mod tests {
     fn every_length_is_safe_and_asks_for_what_is_missing() {
         let packet = udp();
         for len in 0..20 {
-            assert_eq!(ipv4(&packet[..len], Port::plain(1)).err(), Some(Reject::Short(20)));
+            assert_eq!(
+                ipv4(&packet[..len], Port::plain(1)).err(),
+                Some(Reject::Short(20))
+            );
         }
         for len in 20..28 {
-            assert_eq!(ipv4(&packet[..len], Port::plain(1)).err(), Some(Reject::Short(28)));
+            assert_eq!(
+                ipv4(&packet[..len], Port::plain(1)).err(),
+                Some(Reject::Short(28))
+            );
         }
         let mut tcp = packet;
         tcp[9] = 6;
@@ -68,10 +81,16 @@ mod tests {
         six[6] = 17;
         six[7] = 64;
         for len in 0..40 {
-            assert_eq!(ipv6(&six[..len], Port::plain(1)).err(), Some(Reject::Short(40)));
+            assert_eq!(
+                ipv6(&six[..len], Port::plain(1)).err(),
+                Some(Reject::Short(40))
+            );
         }
         for len in 40..48 {
-            assert_eq!(ipv6(&six[..len], Port::plain(1)).err(), Some(Reject::Short(48)));
+            assert_eq!(
+                ipv6(&six[..len], Port::plain(1)).err(),
+                Some(Reject::Short(48))
+            );
         }
         assert!(ipv6(&six, Port::plain(1)).is_ok());
     }

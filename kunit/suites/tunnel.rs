@@ -40,7 +40,9 @@ mod tests {
             };
             let id: [u8; 2] = random.bytes();
             let fragment = random.below(2) == 0;
-            let header = ipv4(&inner, &ends, 1000, fragment, |h| h[4..6].copy_from_slice(&id));
+            let header = ipv4(&inner, &ends, 1000, fragment, |h| {
+                h[4..6].copy_from_slice(&id)
+            });
             assert_eq!(sum(&header), 0xffff);
             assert_eq!(header[1], inner[1]);
             assert_eq!(header[2..4], 1020u16.to_be_bytes());

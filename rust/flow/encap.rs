@@ -55,13 +55,6 @@ impl Tag {
         }
     }
 
-    /// The VLAN's or the session's number.
-    pub(crate) fn id(self) -> u16 {
-        match self {
-            Tag::Vlan(id) | Tag::ServiceVlan(id) | Tag::Pppoe(id) => id,
-        }
-    }
-
     /// Bytes it adds to a packet.
     pub(crate) fn len(self) -> usize {
         match self {

@@ -124,13 +124,7 @@ macro_rules! version {
             }
 
             fn key(ends: &Self::Ends, port: Port, protocol: u8) -> Self::Key {
-                <$key>::new(
-                    ends.source,
-                    ends.destination,
-                    ends.ports(),
-                    port,
-                    protocol,
-                )
+                <$key>::new(ends.source, ends.destination, ends.ports(), port, protocol)
             }
 
             fn tunnel_key(endpoints: &Self::Endpoints) -> Self::TunnelKey {
@@ -151,7 +145,9 @@ macro_rules! version {
                     destination: [0; $address],
                 };
                 endpoints.source.copy_from_slice(&source[..$address]);
-                endpoints.destination.copy_from_slice(&destination[..$address]);
+                endpoints
+                    .destination
+                    .copy_from_slice(&destination[..$address]);
                 endpoints
             }
 

@@ -106,12 +106,7 @@ pub(crate) fn ipv4(
 
 /// The header around an IPv6 packet of `len` bytes that begins with `inner`; `label` is the flow
 /// label, 20 bits in the order of the wire.
-pub(crate) fn ipv6(
-    inner: &[u8; 40],
-    ends: &Endpoints<16>,
-    len: u32,
-    label: [u8; 4],
-) -> [u8; 40] {
+pub(crate) fn ipv6(inner: &[u8; 40], ends: &Endpoints<16>, len: u32, label: [u8; 4]) -> [u8; 40] {
     let mut header = [0; 40];
     header[..4].copy_from_slice(&label);
     // Version, and the traffic class, which straddles two bytes.

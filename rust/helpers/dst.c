@@ -74,3 +74,8 @@ void nfo_neigh_hold(struct neighbour *n)
 {
 	neigh_hold(n);
 }
+
+void nfo_neigh_ha_snapshot(u8 *address, const struct neighbour *n)
+{
+	neigh_ha_snapshot(address, n, n->dev);
+}

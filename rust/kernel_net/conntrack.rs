@@ -268,8 +268,16 @@ impl Conn {
         unsafe { bindings::nfo_ct_tcp_established(self.as_raw()) }
     }
 
+    /// Whether the connection is TCP, so that the protocol's union holds TCP's state.
+    fn is_tcp(&self) -> bool {
+        u32::from(self.protocol()) == bindings::NFO_IPPROTO_TCP
+    }
+
     /// The state's number, below the number of timeouts if the connection is one of TCP.
     fn tcp_state_raw(&self) -> u32 {
+        if !self.is_tcp() {
+            return bindings::tcp_conntrack_TCP_CONNTRACK_NONE;
+        }
         // SAFETY: The entry is valid, by the type invariant; a byte of plain data in the protocol's
         // union, which changes under a lock that a single load does not need.
         u32::from(unsafe {
@@ -296,9 +304,12 @@ impl Conn {
 
     /// Runs `f` on the TCP state under the entry's lock, with bottom halves disabled.
     fn with_tcp(&self, f: impl FnOnce(&mut bindings::ip_ct_tcp)) {
+        if !self.is_tcp() {
+            return;
+        }
         // SAFETY: The entry is valid, by the type invariant, so is its lock, which C has
-        // initialised. The callers know it is TCP, and the lock orders everybody who writes this
-        // state, so that the reference is the only one to it but for racing loads of C's.
+        // initialised. It is TCP, and the lock orders everybody who writes this state, so that the
+        // reference is the only one to it but for racing loads of C's.
         unsafe {
             let lock = &raw mut (*self.as_raw()).lock;
             let () = SpinLockBhBackend::lock(lock);
@@ -351,8 +362,8 @@ impl Conn {
     /// That is the namespace's setting (sysctl `nf_conntrack_tcp_timeout_*`), and not that of a
     /// timeout policy of the ruleset, as in C. TCP only.
     pub(crate) fn tcp_timeout(&self) -> u32 {
-        // SAFETY: The namespace is valid, as is every reference. States index the array of
-        // timeouts, by its definition, and callers know that the entry is TCP.
+        // SAFETY: The namespace is valid, as is every reference. States of TCP index the array of
+        // timeouts, by its definition.
         unsafe { bindings::nfo_ct_tcp_timeout(self.namespace().as_raw(), self.tcp_state_raw()) }
     }
 

@@ -104,8 +104,7 @@ impl<'rcu> Walk<'rcu> {
         let mut path = bindings::net_device_path::default();
         // SAFETY: The device is valid, it has the function, and RCU is held; both structures are
         // initialised.
-        let result =
-            unsafe { bindings::nfo_dev_fill_forward_path(&mut self.context, &mut path) };
+        let result = unsafe { bindings::nfo_dev_fill_forward_path(&mut self.context, &mut path) };
         if let Err(error) = kernel::error::to_result(result) {
             return Some(Err(error));
         }

@@ -28,8 +28,13 @@ use crate::bindings;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{
+    AtomicPtr,
     AtomicU32,
-    Ordering::Relaxed, //
+    Ordering::{
+        Acquire,
+        Relaxed,
+        Release, //
+    }, //
 };
 use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
@@ -74,6 +79,10 @@ pub(crate) trait PerNamespace: Send + Sync + Sized {
     /// The name of the file in `/proc/net`, which everybody may read.
     const FILE: &'static CStr;
 
+    /// Where the kernel notes the number that it gives out at the registration, and by which the
+    /// state is found in a namespace: one variable for each type.
+    fn id() -> &'static AtomicU32;
+
     /// Makes the state of a new namespace.
     ///
     /// Process context, may sleep; holds up the making of the namespace, or the loading of the
@@ -89,17 +98,13 @@ pub(crate) trait PerNamespace: Send + Sync + Sized {
 
 /// Keeps a `T` in every namespace, present and future, as long as it lives.
 ///
-/// There can be one of these in a module: see `ID`.
-///
 /// # Invariants
 ///
 /// `operations` is registered, and pinned. While it is, the area of every namespace that has been
 /// set up and does not go holds an `Arc<T>` as a raw pointer.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Subsystem<T: PerNamespace> {
-    /// Not used: the kernel writes to `ID`.
-    id: Opaque<u32>,
-    /// What the kernel links; it refers to `ID`.
+    /// What the kernel links; it refers to [`PerNamespace::id`].
     #[pin]
     operations: Opaque<bindings::pernet_operations>,
     _state: PhantomData<T>,
@@ -112,13 +117,6 @@ unsafe impl<T: PerNamespace> Send for Subsystem<T> {}
 // module documentation says; `T` is `Sync`.
 unsafe impl<T: PerNamespace> Sync for Subsystem<T> {}
 
-/// The id of the only [`Subsystem`] of this module; the C interface has one variable for each.
-///
-/// A number that the kernel gives out at the registration, and by which it finds the module's area
-/// in a namespace. It is static because [`Subsystem::of`] has nothing but a namespace to start
-/// from, and atomic because the kernel writes it, once, before any callback.
-static ID: AtomicU32 = AtomicU32::new(0);
-
 impl<T: PerNamespace> Subsystem<T> {
     /// Registers, and makes the state of every namespace there is (C: `register_pernet_subsys`).
     ///
@@ -126,12 +124,11 @@ impl<T: PerNamespace> Subsystem<T> {
     /// with its error, and leaves nothing behind.
     pub(crate) fn register() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            id: Opaque::new(0),
             operations <- Opaque::try_ffi_init(|slot: *mut bindings::pernet_operations| {
                 let operations = bindings::pernet_operations {
                     init: Some(Self::init_callback),
                     exit: Some(Self::exit_callback),
-                    id: ID.as_ptr(),
+                    id: T::id().as_ptr(),
                     // INVARIANT: Each namespace's area holds one `Arc<T>` as a raw pointer.
                     size: size_of::<*const T>(),
                     ..Default::default()
@@ -151,10 +148,10 @@ impl<T: PerNamespace> Subsystem<T> {
     /// # Safety
     ///
     /// The subsystem is registered, or being so, and the namespace is alive.
-    unsafe fn area(net: *const bindings::net) -> *mut *const T {
+    unsafe fn area<'a>(net: *const bindings::net) -> &'a AtomicPtr<T> {
         // SAFETY: By the contract, the id is ours, and its area is of the size of a pointer, and
         // zero before it is written for the first time.
-        unsafe { bindings::nfo_net_generic(net, ID.load(Relaxed)).cast() }
+        unsafe { AtomicPtr::from_ptr(bindings::nfo_net_generic(net, T::id().load(Relaxed)).cast()) }
     }
 
     /// Sets a namespace up.
@@ -180,9 +177,10 @@ impl<T: PerNamespace> Subsystem<T> {
             if file.is_null() {
                 return Err(ENOMEM);
             }
-            // SAFETY: The area belongs to this namespace, and nobody reads it yet but the file,
-            // which tolerates null.
-            unsafe { Self::area(net).write(Arc::into_raw(state)) };
+            // SAFETY: The namespace is alive.
+            let area = unsafe { Self::area(net) };
+            // The file may be read already, and tolerates null.
+            area.store(Arc::into_raw(state).cast_mut(), Release);
             Ok(0)
         })
     }
@@ -198,7 +196,7 @@ impl<T: PerNamespace> Subsystem<T> {
         // give up.
         unsafe {
             bindings::remove_proc_entry(T::FILE.as_char_ptr(), bindings::nfo_proc_net(net));
-            let state = Self::area(net).replace(ptr::null());
+            let state = Self::area(net).swap(ptr::null_mut(), Relaxed);
             if !state.is_null() {
                 drop(Arc::from_raw(state));
             }
@@ -216,7 +214,7 @@ impl<T: PerNamespace> Subsystem<T> {
     ) -> c_int {
         // SAFETY: The file is of this namespace; its state stays until the file is removed.
         unsafe {
-            let state = *Self::area(bindings::nfo_seq_file_single_net(seq));
+            let state = Self::area(bindings::nfo_seq_file_single_net(seq)).load(Acquire);
             if let Some(state) = state.as_ref() {
                 state.show(SeqFile::from_raw(seq));
             }
@@ -234,7 +232,7 @@ impl<T: PerNamespace> Subsystem<T> {
         // registered. A live namespace keeps its state, so that the pointer is good while it is
         // borrowed.
         unsafe {
-            let state = *Self::area(namespace.as_raw());
+            let state = Self::area(namespace.as_raw()).load(Acquire);
             if state.is_null() {
                 return None;
             }

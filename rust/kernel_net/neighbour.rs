@@ -37,6 +37,12 @@ use core::sync::atomic::{
 use kernel::sync::aref::AlwaysRefCounted;
 use kernel::types::Opaque;
 
+/// Room for the longest link-layer address (C: `MAX_ADDR_LEN`), as entries have it.
+pub(super) const ADDRESS_ROOM: usize = 32;
+
+/// How often to read an address that keeps changing before asking C to do it.
+const ATTEMPTS: usize = 16;
+
 /// An Ethernet address, as on the wire.
 pub(crate) type Mac = [u8; 6];
 
@@ -128,12 +134,12 @@ impl Neighbour {
     ///
     /// For entries of Ethernet devices; others have other addresses in the same place. Whether it
     /// is known at all is [`Self::touch`]'s to say, which comes first: of an entry without an
-    /// address this is what was there last, or zero. Waits, if it has to, for a writer on another
-    /// CPU who copies a few bytes.
+    /// address this is what was there last, or zero. Waits, if it has to, for a writer who copies a
+    /// few bytes; in the end as C does, which also works for a writer that has been preempted.
     #[inline(always)]
     pub(crate) fn ethernet_address(&self) -> Mac {
         let entry = self.0.get();
-        loop {
+        for _ in 0..ATTEMPTS {
             // SAFETY: The entry is valid, by the type invariant, and its area for addresses longer
             // than this one. This is the reader of a sequence lock (C: `read_seqbegin`,
             // `read_seqretry`): an odd or changed number means that a writer was about, and then
@@ -151,13 +157,18 @@ impl Neighbour {
             }
             core::hint::spin_loop();
         }
+        let [a, b, c, d, e, f, ..] = self.any_address();
+        [a, b, c, d, e, f]
     }
 
-    /// Where the address is, for functions of C that take a pointer. They read it without the
-    /// sequence lock.
-    #[inline(always)]
-    pub(super) fn address_ptr(&self) -> *const u8 {
-        // SAFETY: The entry is valid, by the type invariant; only the address of a field is taken.
-        unsafe { (&raw const (*self.0.get()).ha).cast() }
+    /// The address of any kind of device, consistent also while it changes
+    /// (C: `neigh_ha_snapshot`). Bytes beyond its length are of no meaning.
+    #[cold]
+    pub(super) fn any_address(&self) -> [u8; ADDRESS_ROOM] {
+        let mut address = [0; ADDRESS_ROOM];
+        // SAFETY: The entry is valid, by the type invariant, and there is room for the longest
+        // address.
+        unsafe { bindings::nfo_neigh_ha_snapshot(address.as_mut_ptr(), self.0.get()) };
+        address
     }
 }

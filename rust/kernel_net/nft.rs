@@ -133,7 +133,7 @@ impl<'a> Packet<'a> {
     ///
     /// For packets of TCP: what is at the place of a TCP header is not looked at otherwise.
     pub(crate) fn tcp_flags(&self) -> Option<TcpFlags> {
-        let mut buffer = [0u8; 14];
+        let mut buffer = [0u8; 20];
         // SAFETY: The skb is valid, by the type invariant, and the buffer as long as what is asked
         // for. What comes back is null, or points to that many bytes, in the packet or in the
         // buffer.
@@ -141,7 +141,7 @@ impl<'a> Packet<'a> {
             let header = bindings::nfo_skb_header_pointer(
                 self.skb(),
                 c_int::from(self.raw.thoff),
-                14,
+                20,
                 buffer.as_mut_ptr().cast(),
             );
             NonNull::new(header.cast_mut()).map(|h| TcpFlags(*h.cast::<u8>().as_ptr().add(13)))

@@ -68,12 +68,12 @@
 //!    there, entries are removed from both arrays, and lookups try `current` and then `future`.
 //! 2. The old array's buckets are emptied, 16 at a time under the lock. An entry is stored in the
 //!    new array before it is cleared in the old one.
-//! 3. The new array becomes `current`, and `future` null.
-//! 4. After a grace period the old array is freed.
+//! 3. The new array becomes `current`, and stays `future` for a grace period.
+//! 4. Then `future` becomes null, and the old array is freed.
 //!
-//! A lookup misses nothing in step 2: if it finds an entry cleared in the old array, where it looks
-//! first, then the entry was in the new one already, where it looks next. It may find one twice.
-//! Step 3 leaves one moment open: see [`RcuTable::lookup`].
+//! A lookup misses nothing: if it finds an entry cleared in the old array, where it looks first,
+//! then the entry was in the new one already, where it looks next, because whoever has the old
+//! array also finds the new one as `future`. It may look into the same array twice.
 //!
 //! # Memory ordering
 //!
@@ -302,10 +302,7 @@ impl<T: Object> RcuTable<T> {
     ///
     /// Softirq or anywhere else under RCU; takes no lock and writes nothing. An object that is
     /// being inserted may be missed, and one that is being removed may be found. One that stays in
-    /// the table is found, also while a resize is on, but for a single moment: a lookup that reads
-    /// `current` before the arrays are switched and `future` after it looks into the old array
-    /// only, and may find nothing. For a packet that means the classic path, this once. Lookups
-    /// under the lock are not concerned.
+    /// the table is found, also while a resize is on.
     #[inline(always)]
     pub(crate) fn lookup<'rcu>(
         &'rcu self,
@@ -490,18 +487,23 @@ impl<T: Object> RcuTable<T> {
         unsafe { slot.value().drop_in_place() };
         // SAFETY: The table waits for its callbacks before it goes, and is pinned until then.
         let this = unsafe { &*home };
-        let _guard = this.lock.lock();
+        let guard = this.lock.lock();
         // SAFETY: The lock is held, and the object was dropped above.
         unsafe { this.arena().release(index) };
-        this.in_use.fetch_sub(1, Relaxed);
+        drop(guard);
+        // The last use of the table, which may be gone the next moment: pairs with the load in
+        // `drop`.
+        this.in_use.fetch_sub(1, Release);
     }
 
     /// Whether the hash array should be larger soon.
     ///
     /// For callers of [`Self::insert`], who then see to it that [`Self::resize`] is called. Takes
-    /// no lock, and may be outdated the next moment. While a resize is on it still speaks of the
-    /// old array.
+    /// no lock, and may be outdated the next moment. False while a resize is on.
     pub(crate) fn is_crowded(&self, _rcu: ReadSide<'_>) -> bool {
+        if !self.future.load(Relaxed).is_null() {
+            return false;
+        }
         // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
         // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
@@ -524,23 +526,27 @@ impl<T: Object> RcuTable<T> {
 
     /// Resizes the hash array to what its content asks for, if that is another size than it has.
     ///
-    /// Process context, one caller at a time: the one worker of the table's owner. Sleeps, and
-    /// holds the lock only for a few buckets at a time; see the module documentation for the
-    /// protocol. Insertions and removals go on meanwhile.
+    /// Process context. Sleeps, and holds the lock only for a few buckets at a time; see the module
+    /// documentation for the protocol. Insertions and removals go on meanwhile. Nothing is done
+    /// when another caller is at it.
     ///
     /// Fails with `ENOMEM`; then everything is as it was, and the next call tries again.
     pub(crate) fn resize(&self) -> Result {
         let Some(size) = self.wants_resize() else {
             return Ok(());
         };
-        let new = KBox::into_raw(KBox::new(Buckets::new(size, GFP_KERNEL)?, GFP_KERNEL)?);
-        let old = self.current.load(Acquire);
-        {
+        let new = KBox::new(Buckets::new(size, GFP_KERNEL)?, GFP_KERNEL)?;
+        let (old, new) = {
             let _guard = self.lock.lock();
+            if !self.future.load(Relaxed).is_null() {
+                return Ok(());
+            }
+            let new = KBox::into_raw(new);
             self.future.store(new, Release);
-        }
-        // SAFETY: Only this function replaces and frees arrays, and it has one caller at a time:
-        // both stay until its end.
+            (self.current.load(Acquire), new)
+        };
+        // SAFETY: Only this function replaces and frees arrays, and only the one caller who has
+        // set `future`, which was null: both stay until its end.
         let (from, to) = unsafe { (&*old, &*new) };
         let mut number = 0;
         let mut failed = false;
@@ -549,10 +555,10 @@ impl<T: Object> RcuTable<T> {
             for _ in 0..16 {
                 if number < from.count() {
                     // No room in reach, in an array of the right size: many entries with one hash,
-                    // or more new ones than the size was chosen for. The entry and those after it
-                    // in its bucket stay in the old array, and their objects are not found by these
-                    // keys from now on: their packets take the classic path until they time out.
-                    // They are still there by index, and removed like all others.
+                    // or many more new ones than the size was chosen for. The entry stays in the
+                    // old array, and its object is not found by this key from now on: its packets
+                    // take the classic path until it times out. It is still there by index, and
+                    // removed like all others.
                     failed |= from.migrate(number, to).is_err();
                     number += 1;
                 }
@@ -561,7 +567,7 @@ impl<T: Object> RcuTable<T> {
             cond_resched();
         }
         if failed {
-            kernel::pr_warn_once!("flow table: too many entries with one hash\n");
+            kernel::pr_warn_once!("flow table: no room for some entries, while it was resized\n");
         }
         {
             let _guard = self.lock.lock();
@@ -597,7 +603,7 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
             from = index + 1;
         }
         // Callbacks refer to this table, by the `home` of their slots.
-        while self.in_use.load(Relaxed) != 0 {
+        while self.in_use.load(Acquire) != 0 {
             rcu_barrier();
         }
         for array in [&self.current, &self.future] {

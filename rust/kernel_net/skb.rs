@@ -396,15 +396,19 @@ impl<'a> Skb<'a> {
 
     /// Fills in the identification of an IPv4 header that is to be put around this packet.
     pub(crate) fn identify(&self, header: &mut [u8; 20], namespace: &Namespace) {
-        // SAFETY: Both are valid; the header is as long as one without options, and shims that
-        // write to it do not expect it to be aligned.
+        #[repr(align(4))]
+        struct Aligned([u8; 20]);
+        let mut aligned = Aligned(*header);
+        // SAFETY: Both are valid; the header is as long as one without options, and as aligned as
+        // C expects it.
         unsafe {
             bindings::nfo_ip_select_ident(
                 namespace.as_raw(),
                 self.raw.as_ptr(),
-                header.as_mut_ptr().cast(),
+                aligned.0.as_mut_ptr().cast(),
             );
         }
+        *header = aligned.0;
     }
 
     /// The flow label for an IPv6 header that is to be put around this packet, as on the wire.
@@ -485,14 +489,14 @@ impl<'a> Skb<'a> {
     /// (C: `dev_hard_header`).
     ///
     /// For devices that are not Ethernet. Addressed to `neighbour`, or to nobody where the device
-    /// knows by itself; from the device's own address. The neighbour's address is read without its
-    /// sequence lock: one that changes just now may be mixed, in this frame.
+    /// knows by itself; from the device's own address.
     pub(crate) fn push_link_header(
         &mut self,
         device: &Device,
         neighbour: Option<&Neighbour>,
     ) -> bool {
-        let address = neighbour.map_or(core::ptr::null(), Neighbour::address_ptr);
+        let address = neighbour.map(Neighbour::any_address);
+        let address = address.as_ref().map_or(core::ptr::null(), |a| a.as_ptr());
         // SAFETY: The skb and the device are valid, and the address as long as any.
         unsafe {
             bindings::nfo_dev_hard_header(self.raw.as_ptr(), device.as_raw(), address.cast()) >= 0

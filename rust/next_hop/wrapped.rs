@@ -121,7 +121,9 @@ impl NextHop {
         }
         match &self.link {
             Link::Ethernet { station, .. } => match station {
-                Station::Bridged(neighbour, address) if neighbour.ethernet_address() != *address => {
+                Station::Bridged(neighbour, address)
+                    if neighbour.ethernet_address() != *address =>
+                {
                     Err(Check::RouteChanged)
                 }
                 station => Ok(station.neighbour()),

@@ -12,7 +12,6 @@ use super::{
     Linked,
     Stored, //
 };
-use crate::flow::state::State;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::time::{
     jiffies,
@@ -78,20 +77,14 @@ impl<F: Stored> Flows<F> {
                 table.state.ended(why);
             }
         }
-        if matches!(flow.state(), State::Over(_)) {
+        if flow.is_over() {
             self.table.remove(index);
             return;
         }
         flow.extend_connection(now);
         // CAST: Positive, or the flow would be over.
         let delay = (remaining as u32 / HZ + 1).min(LONGEST);
-        let linked = Linked(&self.table, rcu);
-        let mut wheel = self.wheel.lock();
-        wheel.add(&linked, index, delay);
-        // A packet that ended the flow while it was in no list could not have it collected.
-        if matches!(flow.state(), State::Over(_)) {
-            wheel.expedite(&linked, index);
-        }
+        self.visit_later(index, delay, rcu);
     }
 }
 

@@ -70,6 +70,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{
     AtomicPtr,
+    AtomicU32,
     AtomicU64,
     Ordering::{
         Acquire,
@@ -152,7 +153,10 @@ struct Page<T>([AtomicPtr<Chunk<T>>; PAGE as usize]);
 pub(super) struct Arena<T> {
     /// The directory.
     top: [AtomicPtr<Page<T>>; TOP as usize],
-    /// Under the table's lock, but for `high`, which readers look at.
+    /// Every chunk below has been allocated, apart from holes. Never gets smaller; the bound of
+    /// walks. Written under the table's lock.
+    high: AtomicU32,
+    /// Under the table's lock.
     state: UnsafeCell<State>,
 }
 
@@ -160,14 +164,11 @@ pub(super) struct Arena<T> {
 struct State {
     /// First chunk with a free slot.
     head: u32,
-    /// Every chunk below has been allocated, apart from holes. Never gets smaller; the bound of
-    /// walks.
-    high: u32,
     /// Chunks that were freed below `high`. Their numbers are used again first, so that walks stay
     /// short.
     holes: u32,
-    /// Chunks there are.
-    chunks: u32,
+    /// No hole is below this number: where to look for one.
+    hole: u32,
 }
 
 /// Zeroed pages for a `U`, or null. From any context, without a warning when there is no memory.
@@ -195,11 +196,11 @@ impl<T> Arena<T> {
     pub(super) const fn new() -> Self {
         Self {
             top: [const { AtomicPtr::new(ptr::null_mut()) }; TOP as usize],
+            high: AtomicU32::new(0),
             state: UnsafeCell::new(State {
                 head: NONE,
-                high: 0,
                 holes: 0,
-                chunks: 0,
+                hole: 0,
             }),
         }
     }
@@ -244,10 +245,8 @@ impl<T> Arena<T> {
     pub(super) fn next<'rcu>(&'rcu self, from: u32, rcu: ReadSide<'rcu>) -> Option<(u32, &'rcu T)> {
         let mut number = from / SLOTS;
         let mut mask = u64::MAX << (from % SLOTS);
-        // A racing reader may see an old bound: it then misses objects that are just being added.
-        // SAFETY: The bound is a word, only ever written with volatile stores, and this is the only
-        // load of it that does not hold the lock.
-        let high = unsafe { ptr::read_volatile(&raw const (*self.state.get()).high) };
+        // An old bound misses objects that are just being added.
+        let high = self.high.load(Relaxed);
         while number < high {
             if let Some(chunk) = self.chunk(number) {
                 let live = chunk.live.load(Acquire) & mask;
@@ -277,8 +276,7 @@ impl<T> Arena<T> {
     ///
     /// The table's lock is held.
     pub(super) unsafe fn reserve(&self, value: T, home: *const ()) -> Result<u32, T> {
-        // SAFETY: The lock is held, so nobody else writes the state, and readers look at `high`
-        // only.
+        // SAFETY: The lock is held, by which alone the state is accessed.
         let state = unsafe { &mut *self.state.get() };
         if state.head == NONE {
             // SAFETY: The lock is held, by the contract of this function.
@@ -328,7 +326,7 @@ impl<T> Arena<T> {
 
     /// Gives a slot back whose value has been dropped or moved out.
     ///
-    /// Frees the chunk if this was its last slot in use, unless it is the last chunk.
+    /// Frees the chunk if this was its last slot in use, unless it is the only one with free slots.
     ///
     /// # Safety
     ///
@@ -339,15 +337,18 @@ impl<T> Arena<T> {
         let Some(chunk) = self.chunk(number) else {
             return;
         };
-        // SAFETY: The lock is held, by which alone both are accessed, but for reads of `high`.
+        // SAFETY: The lock is held, by which alone both are accessed.
         let (state, free) = unsafe { (&mut *self.state.get(), &mut *chunk.free.get()) };
         if *free == 0 {
             // SAFETY: The lock is held, and a full chunk is not in the list.
             unsafe { self.link(state, number, chunk) };
         }
         *free |= 1 << (index % SLOTS);
-        // Keep the last chunk, so that one flow that comes and goes costs no allocation.
-        if *free == u64::MAX && state.chunks > 1 {
+        // An empty chunk stays as long as it is the only one with free slots, so that a flow that
+        // comes and goes costs no allocation.
+        // SAFETY: The lock is held, by which alone both are accessed.
+        let is_only = unsafe { *chunk.next.get() == NONE && *chunk.prev.get() == NONE };
+        if *free == u64::MAX && !is_only {
             // SAFETY: The lock is held. A chunk with free slots is in the list, and not any more
             // when it is freed. Nothing is left in it.
             unsafe {
@@ -366,9 +367,10 @@ impl<T> Arena<T> {
     ///
     /// The table's lock is held.
     unsafe fn grow(&self, state: &mut State, home: *const ()) -> Option<u32> {
+        let high = self.high.load(Relaxed);
         let number = match state.holes {
-            0 => state.high,
-            _ => (0..state.high).find(|&n| self.chunk(n).is_none())?,
+            0 => high,
+            _ => (state.hole..high).find(|&n| self.chunk(n).is_none())?,
         };
         let top = self.top.get((number / PAGE) as usize)?;
         let mut page = top.load(Relaxed);
@@ -396,14 +398,13 @@ impl<T> Arena<T> {
         // SAFETY: Not null by now, and pages stay until the arena is dropped. The store releases
         // what was written above.
         unsafe { &*page }.0[(number % PAGE) as usize].store(chunk, Release);
-        if number == state.high {
-            // SAFETY: A word of the state, which is ours; racing readers read it with volatile.
-            // They may see it before the chunk, which is missing for them then.
-            unsafe { ptr::write_volatile(&raw mut state.high, number + 1) };
+        if number == high {
+            // Readers may see it before the chunk, which is missing for them then.
+            self.high.store(number + 1, Relaxed);
         } else {
             state.holes -= 1;
+            state.hole = number + 1;
         }
-        state.chunks += 1;
         Some(number)
     }
 
@@ -420,8 +421,8 @@ impl<T> Arena<T> {
         // Taking the pointer away needs no order, since readers who have it are waited for.
         let chunk = unsafe { &*page.load(Relaxed) }.0[(number % PAGE) as usize]
             .swap(ptr::null_mut(), Relaxed);
-        state.chunks -= 1;
         state.holes += 1;
+        state.hole = state.hole.min(number);
         // SAFETY: The chunk existed, and was ours to take away, by the contract. Its head is
         // embedded in it, and queued once, since nobody can find the chunk any more.
         unsafe { bindings::call_rcu((*chunk).rcu.get(), Some(Self::free_chunk)) };

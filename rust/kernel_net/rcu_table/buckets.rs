@@ -70,7 +70,7 @@ const REACH: u32 = 16;
 const GROW_AT: u32 = 62;
 /// Fill in percent below which the array shrinks. Far from what growing leaves, a quarter of
 /// [`GROW_AT`], so that a table between two sizes does not go to and fro.
-const SHRINK_AT: u32 = 12;
+const SHRINK_AT: u32 = 6;
 /// The smallest array: 2 KiB, for up to 70 objects.
 const MIN_BUCKETS: u32 = 32;
 /// The largest array: 1 GiB, for more objects than an arena has slots.
@@ -143,20 +143,16 @@ impl Buckets {
 
     /// The number of buckets that suits `entries`, if it is another than now.
     ///
-    /// Growing makes the array four times as large. Shrinking leaves it filled to about 14 to 28
-    /// per cent, if the smallest array is not reached before.
+    /// Growing makes the array four times as large. Shrinking leaves it filled to about 7 to 14 per
+    /// cent, if the smallest array is not reached before: only the new array takes new entries, and
+    /// there may be many while it is made.
     pub(super) fn better_size(&self, entries: u32) -> Option<u32> {
         let fill = u64::from(entries) * 100 / (u64::from(self.count()) * WIDTH as u64);
         if fill > u64::from(GROW_AT) && self.count() < MAX_BUCKETS {
             // By four: new flows come in bursts, and an array that is full refuses them.
             Some(self.count().saturating_mul(4).min(MAX_BUCKETS))
         } else if fill < u64::from(SHRINK_AT) && self.count() > MIN_BUCKETS {
-            Some(
-                (entries / (WIDTH as u32 / 3))
-                    .next_power_of_two()
-                    .max(MIN_BUCKETS),
-            )
-            .filter(|&n| n < self.count())
+            Some(entries.next_power_of_two().max(MIN_BUCKETS)).filter(|&n| n < self.count())
         } else {
             None
         }
@@ -249,17 +245,20 @@ impl Buckets {
     /// there second misses none: if it sees the zero, which it acquires, it sees the entry in `to`,
     /// and the mark that leads to it.
     ///
-    /// Fails with `ENOSPC` at the first entry that has no room in `to`; it stays here, and so do
-    /// those that come after it in the bucket.
+    /// Fails with `ENOSPC` if there are entries that have no room in `to`; those stay here.
     pub(super) fn migrate(&self, number: u32, to: &Buckets) -> Result {
+        let mut result = Ok(());
         for slot in &self.bucket(number).entries {
             let found = slot.load(Relaxed);
-            if found != 0 {
-                // CAST: The halves of an entry.
-                to.insert((found >> 32) as u32, (found as u32).wrapping_sub(1))?;
-                slot.store(0, Release);
+            if found == 0 {
+                continue;
+            }
+            // CAST: The halves of an entry.
+            match to.insert((found >> 32) as u32, (found as u32).wrapping_sub(1)) {
+                Ok(()) => slot.store(0, Release),
+                error => result = error,
             }
         }
-        Ok(())
+        result
     }
 }
