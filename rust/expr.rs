@@ -3,9 +3,11 @@
 //! The expression `flow add @table`: decides whether a connection is offloaded, and does it.
 
 use crate::flow::ip::{
+    Ip,
     V4,
     V6, //
 };
+use crate::flow::key::Port;
 use crate::flow::nat::Protocol;
 use crate::flow::{
     Flow,
@@ -25,6 +27,7 @@ use crate::kernel_net::nft::{
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
     InsertError,
+    Object,
     Side, //
 };
 use crate::kernel_net::time::{
@@ -33,13 +36,19 @@ use crate::kernel_net::time::{
     HZ, //
 };
 use crate::kernel_net::work::Worker;
-use crate::next_hop::NextHopRef;
-use crate::path;
-use crate::reason::Refusal;
+use crate::path::{
+    self,
+    Ways, //
+};
+use crate::reason::{
+    Refusal,
+    Teardown, //
+};
 use crate::table::{
     FlowTable,
     Stored, //
 };
+use core::ptr;
 use kernel::prelude::*;
 
 /// The expression.
@@ -52,16 +61,25 @@ impl Expression for FlowAdd {
 
     fn eval(table: &Reference<'_, Self::Table>, packet: &Packet<'_>, rcu: ReadSide<'_>) -> Outcome {
         match offload(table, packet, rcu) {
-            Ok(()) => {
+            Ok(Done::Added) => {
                 table.content().state.added();
                 Outcome::Continue
             }
+            Ok(Done::Rerouted) => Outcome::Continue,
             Err(why) => {
                 table.content().state.refused(why);
                 Outcome::Break
             }
         }
     }
+}
+
+/// What was done about a connection.
+enum Done {
+    /// It has a new flow.
+    Added,
+    /// Its flow goes on by another path.
+    Rerouted,
 }
 
 /// The rules of C 7.2, in its order.
@@ -113,16 +131,26 @@ fn offload(
     table: &Reference<'_, Worker<FlowTable>>,
     packet: &Packet<'_>,
     rcu: ReadSide<'_>,
-) -> Result<(), Refusal> {
+) -> Result<Done, Refusal> {
     let (conn, side, protocol) = eligible(packet)?;
+    let content = table.content();
     if !conn.claim_offload() {
-        return Err(Refusal::Claimed);
+        // Mostly a packet that had to take the classic path, of a flow that is fine.
+        if !content.has_stale() {
+            return Err(Refusal::Claimed);
+        }
+        let ways = path::discover(table, packet, conn, side, rcu)?;
+        return match conn.family() {
+            Some(Family::Ipv4) => renew::<V4>(content, conn, side, protocol, ways, rcu),
+            Some(Family::Ipv6) => renew::<V6>(content, conn, side, protocol, ways, rcu),
+            _ => Err(Refusal::Protocol),
+        };
     }
     // The claim is given back on every failure from here on, and the collector is asked to look for
     // next hops that were made and are of no use.
     claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| {
         conn.release_offload();
-        table.content().kick(HZ);
+        content.kick(HZ);
     })
 }
 
@@ -133,26 +161,21 @@ fn claimed(
     side: Side,
     protocol: Protocol,
     rcu: ReadSide<'_>,
-) -> Result<(), Refusal> {
-    let (original, reply) = path::discover(table, packet, conn, side, rcu)?;
+) -> Result<Done, Refusal> {
+    let ways = path::discover(table, packet, conn, side, rcu)?;
     if conn.status().is_dying() {
         return Err(Refusal::Dying);
     }
     match conn.family() {
-        Some(Family::Ipv4) => insert::<V4>(table, conn, protocol, original, reply, rcu),
-        Some(Family::Ipv6) => insert::<V6>(table, conn, protocol, original, reply, rcu),
+        Some(Family::Ipv4) => insert::<V4>(table.content(), conn, protocol, ways, rcu),
+        Some(Family::Ipv6) => insert::<V6>(table.content(), conn, protocol, ways, rcu),
         _ => Err(Refusal::Protocol),
     }
 }
 
-fn insert<F: Stored>(
-    table: &Reference<'_, Worker<FlowTable>>,
-    conn: &Conn,
-    protocol: Protocol,
-    original: NextHopRef,
-    reply: NextHopRef,
-    rcu: ReadSide<'_>,
-) -> Result<(), Refusal> {
+/// What packets of both directions have when they come in, original and reply: addresses and ports,
+/// and the place. Packets of one direction come in where those of the other leave.
+fn arrivals<F: Ip>(conn: &Conn, ways: &Ways) -> [(F::Ends, Port); 2] {
     let ends = |tuple: Tuple| {
         F::ends(
             tuple.source,
@@ -160,33 +183,84 @@ fn insert<F: Stored>(
             [tuple.source_port, tuple.destination_port],
         )
     };
-    // Packets of one direction come in where those of the other leave.
-    let (in_original, in_reply) = (reply.port, original.port);
-    let content = table.content();
-    content.refresh_settings(conn.namespace());
+    [
+        (ends(conn.tuple(Side::Original)), ways.reply.port),
+        (ends(conn.tuple(Side::Reply)), ways.original.port),
+    ]
+}
+
+fn insert<F: Stored>(
+    table: &Worker<FlowTable>,
+    conn: &Conn,
+    protocol: Protocol,
+    ways: Ways,
+    rcu: ReadSide<'_>,
+) -> Result<Done, Refusal> {
+    let [original, reply] = arrivals::<F>(conn, &ways);
+    table.refresh_settings(conn.namespace());
     let flow = Flow::<F>::new(
         conn,
         protocol,
-        content.deadline(protocol, jiffies()),
+        table.deadline(protocol, jiffies()),
         Half {
-            ends: ends(conn.tuple(Side::Original)),
-            ingress: in_original,
-            next_hop: original,
+            ends: original.0,
+            ingress: original.1,
+            next_hop: ways.original,
         },
         Half {
-            ends: ends(conn.tuple(Side::Reply)),
-            ingress: in_reply,
-            next_hop: reply,
+            ends: reply.0,
+            ingress: reply.1,
+            next_hop: ways.reply,
         },
     );
     if protocol == Protocol::Tcp {
         conn.tcp_be_liberal();
     }
-    FlowTable::insert(content, flow, rcu).map_err(|error| match error {
+    FlowTable::insert(table, flow, rcu).map_err(|error| match error {
         InsertError::Exists => Refusal::Duplicate,
         InsertError::NoMemory => Refusal::NoMemory,
         InsertError::Full => Refusal::TableFull,
     })?;
     conn.refresh(DAY);
-    Ok(())
+    Ok(Done::Added)
+}
+
+/// Gives a flow whose path has changed its new one. Its packets come this way because they found
+/// the old path outdated, and this one has its route by the rules of just now.
+///
+/// Where packets come in in another way, too, it is another flow.
+fn renew<F: Stored>(
+    table: &Worker<FlowTable>,
+    conn: &Conn,
+    side: Side,
+    protocol: Protocol,
+    ways: Ways,
+    rcu: ReadSide<'_>,
+) -> Result<Done, Refusal> {
+    let keys = arrivals::<F>(conn, &ways)
+        .map(|(ends, port)| F::key(&ends, port, protocol.number()));
+    let [original, reply] = &keys;
+    let (this, other) = match side {
+        Side::Original => (original, reply),
+        Side::Reply => (reply, original),
+    };
+    let flows = F::flows(table);
+    let found = flows
+        .lookup(this, rcu)
+        .or_else(|| flows.lookup(other, rcu))
+        .filter(|found| ptr::eq(found.object.conn(), conn))
+        .ok_or(Refusal::Claimed)?;
+    let flow = found.object;
+    if !flow.is_stale() || flow.is_over() {
+        return Err(Refusal::Claimed);
+    }
+    if flow.key(Side::Original) == original && flow.key(Side::Reply) == reply {
+        table.reroute(flow, ways.original, ways.reply);
+        return Ok(Done::Rerouted);
+    }
+    table.end(&found, Teardown::PathChanged, jiffies(), rcu);
+    if !conn.claim_offload() {
+        return Err(Refusal::Claimed);
+    }
+    insert::<F>(table, conn, protocol, ways, rcu).inspect_err(|_| conn.release_offload())
 }

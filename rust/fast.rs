@@ -125,7 +125,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
         return Verdict::Accept(skb);
     };
     let direction = found.object.direction(found.side);
-    let next_hop = &*direction.next_hop;
+    let next_hop = direction.next_hop.get(rcu);
     let now = jiffies();
 
     let bypass = |skb, why| {
@@ -147,11 +147,8 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     if skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
         // for us, although a promiscuous device shows them.
-        let own = found
-            .object
-            .direction(found.side.other())
-            .next_hop
-            .own_address();
+        let back = found.object.direction(found.side.other());
+        let own = back.next_hop.get(rcu).own_address();
         if own.is_none() || own != skb.ethernet_destination() {
             return bypass(skb, Bypass::OtherHost);
         }
@@ -169,8 +166,10 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     }
     match next_hop.check(now, rcu) {
         Check::Good => {}
-        Check::RouteChanged => return end(skb, Teardown::RouteChanged),
-        Check::NeighbourGone => return end(skb, Teardown::NeighbourGone),
+        Check::PathChanged => {
+            table.mark_stale(&found);
+            return bypass(skb, Bypass::PathChanged);
+        }
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
     }
     let headroom = next_hop.headroom.saturating_sub(at);

@@ -21,6 +21,11 @@ use crate::kernel_net::conntrack::{
     Conn,
     TcpState, //
 };
+use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_arc::{
+    RcuArc,
+    RcuSlot, //
+};
 use crate::kernel_net::rcu_table::{
     Object,
     Side, //
@@ -29,10 +34,11 @@ use crate::kernel_net::time::{
     DAY,
     HZ, //
 };
-use crate::next_hop::NextHopRef;
+use crate::next_hop::NextHop;
 use crate::reason::Teardown;
 use crate::table::wheel::Links;
 use core::sync::atomic::{
+    AtomicBool,
     AtomicU32,
     Ordering::Relaxed, //
 };
@@ -51,9 +57,12 @@ pub(crate) struct Direction<F: Ip> {
     /// The flow's state as this direction knows it. The original direction's is the one that
     /// decides; the other follows, so that packets read their own line only.
     pub(crate) state: state::Cell,
+    /// Packets have found the next hop outdated.
+    stale: AtomicBool,
     /// When this direction has been idle for too long, in ticks.
     deadline: AtomicU32,
-    pub(crate) next_hop: NextHopRef,
+    /// Replaced when the path changes and the flow goes on.
+    pub(crate) next_hop: RcuSlot<NextHop>,
     pub(crate) conn: ARef<Conn>,
 }
 
@@ -86,7 +95,7 @@ pub(crate) struct Half<F: Ip> {
     pub(crate) ends: F::Ends,
     /// Where its packets come in.
     pub(crate) ingress: Port,
-    pub(crate) next_hop: NextHopRef,
+    pub(crate) next_hop: RcuArc<NextHop>,
 }
 
 impl<F: Ip> Flow<F> {
@@ -108,7 +117,8 @@ impl<F: Ip> Flow<F> {
             rewrite,
             state: state::Cell::new(),
             deadline: AtomicU32::new(deadline),
-            next_hop: half.next_hop,
+            stale: AtomicBool::new(false),
+            next_hop: RcuSlot::new(half.next_hop),
             conn: ARef::from(conn),
         };
         Self {
@@ -134,8 +144,29 @@ impl<F: Ip> Flow<F> {
     }
 
     /// Whether one of its next hops satisfies `f`.
-    pub(crate) fn any_next_hop(&self, f: impl Fn(&NextHopRef) -> bool) -> bool {
-        self.directions.iter().any(|d| f(&d.next_hop))
+    pub(crate) fn any_next_hop(&self, rcu: ReadSide<'_>, f: impl Fn(&NextHop) -> bool) -> bool {
+        self.directions.iter().any(|d| f(d.next_hop.get(rcu)))
+    }
+
+    /// Notes that packets of one direction find their next hop outdated. True if that is new for
+    /// the flow.
+    pub(crate) fn mark_stale(&self, side: Side) -> bool {
+        let [original, reply] = &self.directions;
+        let is_new = !original.stale.load(Relaxed) && !reply.stale.load(Relaxed);
+        !self.direction(side).stale.swap(true, Relaxed) && is_new
+    }
+
+    /// Whether packets of some direction find their next hop outdated.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.directions.iter().any(|d| d.stale.load(Relaxed))
+    }
+
+    /// Gives both directions new next hops. Packets come in as before, or it is another flow.
+    pub(crate) fn reroute(&self, original: RcuArc<NextHop>, reply: RcuArc<NextHop>) {
+        for (direction, next_hop) in self.directions.iter().zip([original, reply]) {
+            direction.next_hop.set(next_hop);
+            direction.stale.store(false, Relaxed);
+        }
     }
 
     /// Whether the flow has ended, and only waits to be collected.

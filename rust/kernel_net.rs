@@ -61,6 +61,7 @@ pub(crate) mod nft;
 pub(crate) mod percpu;
 pub(crate) mod random;
 pub(crate) mod rcu;
+pub(crate) mod rcu_arc;
 pub(crate) mod rcu_table;
 pub(crate) mod skb;
 pub(crate) mod time;

@@ -3,7 +3,9 @@
 //! Next hops: how packets leave, shared by all flows that go the same way.
 //!
 //! A packet checks its next hop's route and neighbour, a few loads from lines that are hot because
-//! everybody uses them. What cannot be seen there comes as an event, which ends the flows.
+//! everybody uses them. What cannot be seen there is looked at once a second, or comes as an event:
+//! then the next hop is outdated. Packets of its flows take the classic path until a rule offloads
+//! one of them again, which gives the flow its new next hop; see [`crate::expr`].
 //!
 //! Most next hops are plain: an Ethernet header, and out. What others put around a packet is in
 //! [`wrapped`].
@@ -21,18 +23,17 @@ use crate::kernel_net::neighbour::{
 };
 use crate::kernel_net::percpu::Counter;
 use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::skb::Skb;
 use crate::new_spinlock_bh;
 use crate::reason::Refusal;
-use core::ops::Deref;
 use core::ptr;
 use core::sync::atomic::{
-    AtomicU32,
+    AtomicBool,
     Ordering::Relaxed, //
 };
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
-use kernel::sync::Arc;
 pub(crate) use wrapped::{
     Ends,
     Tunnel, //
@@ -56,8 +57,9 @@ impl Station {
         }
     }
 
+    /// The address of its frames.
     #[inline(always)]
-    fn address(&self) -> Mac {
+    pub(crate) fn address(&self) -> Mac {
         match self {
             Station::Neighbour(neighbour) => neighbour.ethernet_address(),
             Station::Bridged(_, address) | Station::Fixed(address) => *address,
@@ -99,18 +101,16 @@ pub(crate) struct NextHop {
     pub(crate) port: Port,
     /// The indices of all devices on the way, the rest 0.
     pub(crate) devices: [u32; MAX_DEVICES],
-    /// Flows that go this way.
-    pub(crate) users: AtomicU32,
+    /// The way is not known to be the right one any more.
+    pub(crate) outdated: AtomicBool,
 }
 
 /// What a packet finds when it looks at its next hop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
     Good,
-    /// The route is not the one any more that the packet would take.
-    RouteChanged,
-    /// The neighbour's entry was deleted.
-    NeighbourGone,
+    /// It is not the way any more that the packet would take.
+    PathChanged,
     /// The neighbour's address is not known just now; that may change.
     NeighbourUnknown,
 }
@@ -148,7 +148,8 @@ impl NextHop {
             _ => None,
         };
         let outer = |hop: &Self| hop.tunnel.as_ref().map(Tunnel::id);
-        self.dst.id() == other.dst.id()
+        !self.outdated.load(Relaxed)
+            && self.dst.id() == other.dst.id()
             && self.mtu == other.mtu
             && self.port == other.port
             && self.devices == other.devices
@@ -161,8 +162,8 @@ impl NextHop {
     /// Whether packets may go this way now; says to the neighbour that one does.
     #[inline(always)]
     pub(crate) fn check(&self, now: u32, rcu: ReadSide<'_>) -> Check {
-        if !self.dst.is_current(rcu) {
-            return Check::RouteChanged;
+        if !self.dst.is_current(rcu) || self.outdated.load(Relaxed) {
+            return Check::PathChanged;
         }
         let neighbour = match &self.link {
             Link::Ethernet {
@@ -178,7 +179,8 @@ impl NextHop {
         if neighbour.touch(now) {
             Check::Good
         } else if neighbour.is_dead() {
-            Check::NeighbourGone
+            // Its place was taken by another, or will be.
+            Check::PathChanged
         } else {
             Check::NeighbourUnknown
         }
@@ -204,38 +206,13 @@ impl NextHop {
     }
 }
 
-/// A flow's share of a next hop.
-pub(crate) struct NextHopRef(Arc<NextHop>);
-
-impl NextHopRef {
-    fn new(hop: Arc<NextHop>) -> Self {
-        hop.users.fetch_add(1, Relaxed);
-        Self(hop)
-    }
-}
-
-impl Deref for NextHopRef {
-    type Target = NextHop;
-
-    #[inline(always)]
-    fn deref(&self) -> &NextHop {
-        &self.0
-    }
-}
-
-impl Drop for NextHopRef {
-    fn drop(&mut self) {
-        self.0.users.fetch_sub(1, Relaxed);
-    }
-}
-
 const SLOTS: usize = 64;
 
 /// The next hops of a flowtable.
 #[pin_data]
 pub(crate) struct NextHops {
     #[pin]
-    slots: SpinLockBh<[KVec<Arc<NextHop>>; SLOTS]>,
+    slots: SpinLockBh<[KVec<RcuArc<NextHop>>; SLOTS]>,
 }
 
 impl NextHops {
@@ -245,31 +222,57 @@ impl NextHops {
         })
     }
 
-    /// A share of `new`, or of one like it if there is one. Softirq.
-    pub(crate) fn share(&self, new: NextHop) -> Result<NextHopRef, Refusal> {
+    /// `new`, or one like it if there is one. Softirq.
+    pub(crate) fn share(&self, new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
         let place = slot_of(&new);
         let mut slots = self.slots.lock();
-        if let Some(slot) = slots.get_mut(place) {
-            if let Some(hop) = slot.iter().find(|hop| hop.is_same(&new)) {
-                let hop = NextHopRef::new(hop.clone());
-                drop(slots);
-                return Ok(hop);
-            }
-            let new = Arc::new(new, GFP_ATOMIC).map_err(|_| Refusal::NoMemory)?;
-            // One that cannot be remembered is still good for its flow.
-            let _ = slot.push(new.clone(), GFP_ATOMIC);
-            return Ok(NextHopRef::new(new));
+        let slot = slots.get_mut(place).ok_or(Refusal::NoMemory)?;
+        if let Some(hop) = slot.iter().find(|hop| hop.is_same(&new)) {
+            let hop = hop.clone();
+            drop(slots);
+            return Ok(hop);
         }
-        Err(Refusal::NoMemory)
+        let new = RcuArc::new(new, GFP_ATOMIC).map_err(|_| Refusal::NoMemory)?;
+        // One that is not remembered would not hear of events.
+        slot.push(new.clone(), GFP_ATOMIC)
+            .map_err(|_| Refusal::NoMemory)?;
+        Ok(new)
     }
 
-    /// Forgets those that `f` selects, and those no flow uses. Returns how many are left.
-    pub(crate) fn forget(&self, f: impl Fn(&NextHop) -> bool) -> usize {
+    /// Declares those that `f` selects outdated. Any context but hard interrupts.
+    pub(crate) fn outdate(&self, f: impl Fn(&NextHop) -> bool) {
+        self.for_each(|hop| {
+            if !hop.outdated.load(Relaxed) && f(hop) {
+                hop.outdated.store(true, Relaxed);
+            }
+        });
+    }
+
+    /// Whether there is one that `f` selects. Any context but hard interrupts.
+    pub(crate) fn any(&self, f: impl Fn(&NextHop) -> bool) -> bool {
+        let mut found = false;
+        self.for_each(|hop| found |= f(hop));
+        found
+    }
+
+    /// Calls `f` for each, under the lock.
+    fn for_each(&self, mut f: impl FnMut(&NextHop)) {
+        for number in 0..SLOTS {
+            let slots = self.slots.lock();
+            for hop in slots.get(number).into_iter().flatten() {
+                f(hop);
+            }
+        }
+    }
+
+    /// Forgets those that no flow uses. Returns how many are left.
+    pub(crate) fn forget_unused(&self) -> usize {
         let mut left = 0;
         for number in 0..SLOTS {
             let mut slots = self.slots.lock();
             if let Some(slot) = slots.get_mut(number) {
-                slot.retain(|hop| hop.users.load(Relaxed) != 0 && !f(hop));
+                // New references are only made under the lock.
+                slot.retain(|hop| !hop.is_unique());
                 left += slot.len();
             }
         }

@@ -35,13 +35,13 @@ use crate::kernel_net::nft::{
     Reference, //
 };
 use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::rcu_table::Side;
 use crate::kernel_net::work::Worker;
 use crate::next_hop::{
     Ends,
     Link,
     NextHop,
-    NextHopRef,
     Station,
     Tunnel,
     MAX_DEVICES, //
@@ -51,17 +51,23 @@ use crate::table::{
     FlowTable,
     Stored, //
 };
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::AtomicBool;
 use kernel::sync::aref::ARef;
 
-/// The next hops of the original and of the reply direction.
+/// The next hops of both directions.
+pub(crate) struct Ways {
+    pub(crate) original: RcuArc<NextHop>,
+    pub(crate) reply: RcuArc<NextHop>,
+}
+
+/// Finds the next hops of a connection, from one of its packets.
 pub(crate) fn discover(
     table: &Reference<'_, Worker<FlowTable>>,
     packet: &Packet<'_>,
     conn: &Conn,
     side: Side,
     rcu: ReadSide<'_>,
-) -> Result<(NextHopRef, NextHopRef), Refusal> {
+) -> Result<Ways, Refusal> {
     // Packets of either direction end at the source of the other.
     let here = conn.tuple(side).source;
     let there = conn.tuple(side.other()).source;
@@ -73,8 +79,14 @@ pub(crate) fn discover(
     let forward = next_hop(table, packet, forward, &there, rcu)?;
     let back = next_hop(table, packet, back, &here, rcu)?;
     Ok(match side {
-        Side::Original => (forward, back),
-        Side::Reply => (back, forward),
+        Side::Original => Ways {
+            original: forward,
+            reply: back,
+        },
+        Side::Reply => Ways {
+            original: back,
+            reply: forward,
+        },
     })
 }
 
@@ -84,11 +96,11 @@ fn next_hop(
     dst: Dst,
     destination: &[u8; 16],
     rcu: ReadSide<'_>,
-) -> Result<NextHopRef, Refusal> {
+) -> Result<RcuArc<NextHop>, Refusal> {
     let hop = if dst.has_xfrm() {
         transformed(dst, rcu)
     } else {
-        let hop = Way::find(table.content(), packet, &dst, destination, rcu)?.into_hop(dst, rcu)?;
+        let hop = Way::find(table.content(), packet, &dst, destination, rcu)?.into_hop(dst)?;
         if !table.has_device(&hop.device, rcu) {
             return Err(Refusal::DeviceNotInTable);
         }
@@ -113,7 +125,7 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         devices,
         device: ARef::from(device),
         dst,
-        users: AtomicU32::new(0),
+        outdated: AtomicBool::new(false),
     }
 }
 
@@ -136,29 +148,62 @@ struct Way<'rcu> {
     /// The far end of a session.
     session: Option<Mac>,
     bridged: bool,
+    tunnelled: bool,
     tunnel: Option<Tunnel>,
 }
 
+/// The address that a bridge on the way looks for.
+fn station(neighbour: &Option<ARef<Neighbour>>) -> Mac {
+    let address = |neighbour: &ARef<Neighbour>| neighbour.ethernet_address();
+    neighbour.as_ref().map_or([0; 6], address)
+}
+
+/// The neighbour that packets of a route go to, where devices have neighbours.
+fn neighbour_of(
+    dst: &Dst,
+    destination: &[u8; 16],
+    rcu: ReadSide<'_>,
+) -> Result<Option<ARef<Neighbour>>, Refusal> {
+    let device = dst.device(rcu);
+    if device.is_ethernet() || device.has_header() {
+        neighbour(dst, destination).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Whether the way of a next hop is still the same. For ways that are not plain, whose devices do
+/// not tell when they lead elsewhere; a plain one ends at the device of its route.
+pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
+    if hop.is_plain || matches!(hop.link, Link::Transform) {
+        return true;
+    }
+    let station = match &hop.link {
+        Link::Ethernet { station, .. } => station.address(),
+        _ => [0; 6],
+    };
+    let mut now = Way::new(hop.dst.device(rcu), None);
+    let walked = now.walk(station, rcu, |way, _, _, _| match &hop.tunnel {
+        Some(tunnel) if !way.tunnelled => Ok((tunnel.dst.device(rcu), station)),
+        _ => Err(Refusal::PathUnknown),
+    });
+    let session = match &hop.link {
+        Link::Ethernet {
+            station: Station::Fixed(address),
+            ..
+        } => Some(*address),
+        _ => None,
+    };
+    walked.is_ok()
+        && now.devices == hop.devices
+        && now.encap == hop.encap
+        && now.session == session
+        && now.tunnelled == hop.tunnel.is_some()
+}
+
 impl<'rcu> Way<'rcu> {
-    fn find(
-        table: &FlowTable,
-        packet: &Packet<'_>,
-        dst: &Dst,
-        destination: &[u8; 16],
-        rcu: ReadSide<'rcu>,
-    ) -> Result<Self, Refusal> {
-        let device = dst.device(rcu);
-        let neighbour = match device.is_ethernet() || device.has_header() {
-            true => Some(neighbour(dst, destination)?),
-            false => None,
-        };
-        let station = |neighbour: &Option<ARef<Neighbour>>| {
-            neighbour
-                .as_ref()
-                .map_or([0; 6], |neighbour| neighbour.ethernet_address())
-        };
-        let mut walk = Walk::new(device, station(&neighbour), rcu);
-        let mut way = Self {
+    fn new(device: &'rcu Device, neighbour: Option<ARef<Neighbour>>) -> Self {
+        Self {
             device,
             devices: [0; MAX_DEVICES],
             encap: Encap::NONE,
@@ -166,29 +211,61 @@ impl<'rcu> Way<'rcu> {
             neighbour,
             session: None,
             bridged: false,
+            tunnelled: false,
             tunnel: None,
-        };
+        }
+    }
+
+    fn find(
+        table: &FlowTable,
+        packet: &Packet<'_>,
+        dst: &Dst,
+        destination: &[u8; 16],
+        rcu: ReadSide<'rcu>,
+    ) -> Result<Self, Refusal> {
+        let mut way = Self::new(dst.device(rcu), neighbour_of(dst, destination, rcu)?);
+        let first = station(&way.neighbour);
+        way.walk(first, rcu, |way, protocol, source, destination| {
+            let tunnel = way.through(table, packet, protocol, source, destination, rcu)?;
+            let below = tunnel.dst.device(rcu);
+            way.neighbour = neighbour_of(&tunnel.dst, &destination, rcu)?;
+            way.tunnel = Some(tunnel);
+            Ok((below, station(&way.neighbour)))
+        })?;
+        Ok(way)
+    }
+
+    /// Walks down from the device that is there. `through` says where the way goes on behind a
+    /// tunnel, with these protocol, source and destination.
+    fn walk(
+        &mut self,
+        station: Mac,
+        rcu: ReadSide<'rcu>,
+        mut through: impl FnMut(
+            &mut Self,
+            u8,
+            [u8; 16],
+            [u8; 16],
+        ) -> Result<(&'rcu Device, Mac), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut walk = Walk::new(self.device, station, rcu);
         for place in 0..MAX_DEVICES {
-            way.enter(place, walk.device());
+            self.enter(place, walk.device());
             match walk.step() {
-                None => return Ok(way),
+                None | Some(Ok(Step::SwitchPort | Step::Wireless)) => return Ok(()),
                 Some(Err(_)) => return Err(Refusal::PathUnknown),
-                Some(Ok(Step::SwitchPort | Step::Wireless)) => return Ok(way),
                 Some(Ok(Step::Tunnel {
                     protocol,
                     source,
                     destination,
                 })) => {
-                    let tunnel = way.through(table, packet, protocol, source, destination, rcu)?;
-                    let below = tunnel.dst.device(rcu);
-                    way.neighbour = match below.is_ethernet() || below.has_header() {
-                        true => Some(self::neighbour(&tunnel.dst, &destination)?),
-                        false => None,
-                    };
-                    walk = walk.go_on(below, station(&way.neighbour));
-                    way.tunnel = Some(tunnel);
+                    let (below, station) = through(self, protocol, source, destination)?;
+                    self.tunnelled = true;
+                    walk = walk.go_on(below, station);
                 }
-                Some(Ok(step)) => way.take(step).map_err(|_| Refusal::EncapsulatedTooDeep)?,
+                Some(Ok(step)) => self
+                    .take(step)
+                    .map_err(|_| Refusal::EncapsulatedTooDeep)?,
             }
         }
         Err(Refusal::EncapsulatedTooDeep)
@@ -243,7 +320,7 @@ impl<'rcu> Way<'rcu> {
         destination: [u8; 16],
         rcu: ReadSide<'_>,
     ) -> Result<Tunnel, Refusal> {
-        if self.tunnel.is_some() || !self.encap.is_none() {
+        if self.tunnelled || !self.encap.is_none() {
             return Err(Refusal::EncapsulatedTooDeep);
         }
         let dst = packet
@@ -272,7 +349,7 @@ impl<'rcu> Way<'rcu> {
     }
 
     /// The next hop that this way is.
-    fn into_hop(self, dst: Dst, rcu: ReadSide<'_>) -> Result<NextHop, Refusal> {
+    fn into_hop(self, dst: Dst) -> Result<NextHop, Refusal> {
         let device = self.device;
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
             Some(Ends::V4(_)) => V4::TUNNEL_LEN,
@@ -305,7 +382,6 @@ impl<'rcu> Way<'rcu> {
                 _ => Link::None,
             }
         };
-        let _ = rcu;
         let number = self.tunnel.as_ref().map_or(0, |t| t.number.number());
         // CAST: A few bytes.
         let encap_len = self.encap.len() as u32;
@@ -330,7 +406,7 @@ impl<'rcu> Way<'rcu> {
             device: ARef::from(device),
             link,
             dst,
-            users: AtomicU32::new(0),
+            outdated: AtomicBool::new(false),
         })
     }
 }

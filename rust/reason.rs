@@ -81,10 +81,8 @@ reasons! {
         ConnectionGone = "connection_gone",
         /// A new TCP connection with the same addresses and ports begins.
         TcpReopen = "tcp_reopen",
-        /// The route has changed.
-        RouteChanged = "route_changed",
-        /// The next hop's entry was deleted.
-        NeighbourGone = "neighbour_gone",
+        /// The path has changed, and packets come in in another way than before.
+        PathChanged = "path_changed",
         /// A device of the path went down or away.
         DeviceDown = "device_down",
         /// A device of the path changed its MTU or address.
@@ -101,6 +99,9 @@ reasons! {
     Bypass {
         /// Its flow has ended.
         FlowOver = "flow_over",
+        /// Its route, or the path behind it, has changed. The classic path goes the new way, and a
+        /// rule that offloads finds it out for the flow.
+        PathChanged = "path_changed",
         /// It is larger than the path's MTU.
         Mtu = "mtu",
         /// The next hop is not valid just now.

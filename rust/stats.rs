@@ -28,7 +28,8 @@ use kernel::sync::{
 
 const FORWARDED: usize = 0;
 const ADDED: usize = 1;
-const REFUSALS: usize = 2;
+const REROUTED: usize = 2;
+const REFUSALS: usize = 3;
 const TEARDOWNS: usize = REFUSALS + Refusal::ALL.len();
 const BYPASSES: usize = TEARDOWNS + Teardown::ALL.len();
 const COUNT: usize = BYPASSES + Bypass::ALL.len();
@@ -52,6 +53,11 @@ impl NamespaceState {
     /// Counts a new flow.
     pub(crate) fn added(&self) {
         self.counters.at(ADDED).inc();
+    }
+
+    /// Counts a flow that goes on with a new path.
+    pub(crate) fn rerouted(&self) {
+        self.counters.at(REROUTED).inc();
     }
 
     /// Counts a connection that was not offloaded.
@@ -117,6 +123,7 @@ impl PerNamespace for NamespaceState {
         seq_print!(file, "flowtables {}\n", tables);
         seq_print!(file, "flows {}\n", flows);
         seq_print!(file, "flows_added {}\n", self.counters.sum(ADDED));
+        seq_print!(file, "flows_rerouted {}\n", self.counters.sum(REROUTED));
         seq_print!(file, "packets_forwarded {}\n", self.counters.sum(FORWARDED));
         for &why in Bypass::ALL {
             let count = self.counters.sum(BYPASSES + why as usize);

@@ -38,6 +38,7 @@ use crate::kernel_net::netfilter::{
 };
 use crate::kernel_net::random::secret;
 use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::rcu_table::{
     Found,
     InsertError,
@@ -159,7 +160,12 @@ impl<F: Ip> Flows<F> {
     }
 
     /// Ends the flows that `f` selects. Process context; bounded steps.
-    fn end_if(&self, why: Teardown, state: &NamespaceState, f: impl Fn(&Flow<F>) -> bool) {
+    fn end_if(
+        &self,
+        why: Teardown,
+        table: &FlowTable,
+        f: impl Fn(&Flow<F>, ReadSide<'_>) -> bool,
+    ) {
         let mut from = 0;
         loop {
             let guard = rcu::read_lock();
@@ -168,8 +174,11 @@ impl<F: Ip> Flows<F> {
                 let Some((index, flow)) = self.table.next(from, rcu) else {
                     return;
                 };
-                if f(flow) && flow.end(why, jiffies()) {
-                    state.ended(why);
+                if f(flow, rcu) && flow.end(why, jiffies()) {
+                    if flow.is_stale() {
+                        table.unmark_stale();
+                    }
+                    table.state.ended(why);
                     self.collect(index, rcu);
                 }
                 from = index + 1;
@@ -212,6 +221,9 @@ pub(crate) struct FlowTable {
     v6: Flows<V6>,
     #[pin]
     pub(crate) next_hops: NextHops,
+    /// At least as many flows have found a next hop outdated, and not been given another: while it
+    /// is zero, nobody needs to look for them.
+    stale: AtomicU32,
 }
 
 impl FlowTable {
@@ -268,9 +280,44 @@ impl FlowTable {
         rcu: ReadSide<'_>,
     ) {
         if found.object.end(why, now) {
+            if found.object.is_stale() {
+                self.unmark_stale();
+            }
             self.state.ended(why);
             F::flows(self).collect(found.index, rcu);
         }
+    }
+
+    /// Whether some flow may wait for new next hops.
+    pub(crate) fn has_stale(&self) -> bool {
+        self.stale.load(Relaxed) != 0
+    }
+
+    /// Notes that packets of a flow find their next hop outdated. Softirq.
+    pub(crate) fn mark_stale<F: Stored>(&self, found: &Found<'_, Flow<F>>) {
+        if found.object.mark_stale(found.side) {
+            self.stale.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Notes that a flow is stale no more, or no more at all.
+    pub(super) fn unmark_stale(&self) {
+        let less = |n: u32| n.checked_sub(1);
+        let _ = self.stale.fetch_update(Relaxed, Relaxed, less);
+    }
+
+    /// Gives a flow new next hops for both directions. Softirq.
+    pub(crate) fn reroute<F: Stored>(
+        &self,
+        flow: &Flow<F>,
+        original: RcuArc<NextHop>,
+        reply: RcuArc<NextHop>,
+    ) {
+        if flow.is_stale() {
+            self.unmark_stale();
+        }
+        flow.reroute(original, reply);
+        self.state.rerouted();
     }
 
     /// Has a flow visited within the next second: one of its packets takes the classic path, where
@@ -285,13 +332,13 @@ impl FlowTable {
     pub(crate) fn device_event(this: &Worker<Self>, device: &Device, why: Teardown) {
         let ifindex = device.ifindex();
         let concerned = |hop: &NextHop| hop.crosses(ifindex);
-        this.v4.end_if(why, &this.state, |flow| {
-            flow.any_next_hop(|hop| concerned(hop))
-        });
-        this.v6.end_if(why, &this.state, |flow| {
-            flow.any_next_hop(|hop| concerned(hop))
-        });
-        this.next_hops.forget(concerned);
+        // Most devices that anything happens to have nothing to do with any flow.
+        if !this.next_hops.any(concerned) {
+            return;
+        }
+        this.next_hops.outdate(concerned);
+        this.v4.end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
+        this.v6.end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
         // What ended holds the device until it is collected, and its removal waits for that.
         this.kick_now();
     }
@@ -308,6 +355,7 @@ impl flowtable::Type for Worker<FlowTable> {
                 v4 <- Flows::new(),
                 v6 <- Flows::new(),
                 next_hops <- NextHops::new(),
+                stale: AtomicU32::new(0),
                 state: copy,
             }? Error)),
             GFP_KERNEL,
@@ -331,8 +379,8 @@ impl flowtable::Type for Worker<FlowTable> {
 
     fn free(this: Arc<Self>) {
         this.state.remove_table(&this);
-        this.v4.end_if(Teardown::TableGone, &this.state, |_| true);
-        this.v6.end_if(Teardown::TableGone, &this.state, |_| true);
+        this.v4.end_if(Teardown::TableGone, &this, |_, _| true);
+        this.v6.end_if(Teardown::TableGone, &this, |_, _| true);
     }
 
     #[inline(always)]

@@ -189,6 +189,15 @@ impl Protocol {
         }
     }
 
+    /// Its number.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Gre => 47,
+        }
+    }
+
     /// Bytes of its header that must be there, without options.
     #[inline(always)]
     pub(crate) fn header_len(self) -> usize {

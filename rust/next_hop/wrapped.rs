@@ -116,7 +116,7 @@ impl NextHop {
     pub(super) fn check_wrapped(&self, rcu: ReadSide<'_>) -> Result<Option<&Neighbour>, Check> {
         if let Some(tunnel) = &self.tunnel {
             if !tunnel.dst.is_current(rcu) {
-                return Err(Check::RouteChanged);
+                return Err(Check::PathChanged);
             }
         }
         match &self.link {
@@ -124,7 +124,7 @@ impl NextHop {
                 Station::Bridged(neighbour, address)
                     if neighbour.ethernet_address() != *address =>
                 {
-                    Err(Check::RouteChanged)
+                    Err(Check::PathChanged)
                 }
                 station => Ok(station.neighbour()),
             },

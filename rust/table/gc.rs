@@ -22,6 +22,7 @@ use crate::kernel_net::work::{
     cond_resched,
     Job, //
 };
+use crate::path;
 use crate::reason::Teardown;
 use kernel::prelude::*;
 use kernel::sync::rcu;
@@ -74,6 +75,9 @@ impl<F: Stored> Flows<F> {
         };
         if let Some(why) = why {
             if flow.end(why, now) {
+                if flow.is_stale() {
+                    table.unmark_stale();
+                }
                 table.state.ended(why);
             }
         }
@@ -88,11 +92,21 @@ impl<F: Stored> Flows<F> {
     }
 }
 
+impl FlowTable {
+    /// Looks at the ways that packets cannot check by themselves.
+    fn outdate_changed(&self) {
+        let guard = rcu::read_lock();
+        let rcu = ReadSide::of(&guard);
+        self.next_hops.outdate(|hop| !path::still_leads(hop, rcu));
+    }
+}
+
 impl Job for FlowTable {
     fn run(&self) -> Option<u32> {
         self.v4.visit_due(self);
         self.v6.visit_due(self);
-        let hops = self.next_hops.forget(|_| false);
+        self.outdate_changed();
+        let hops = self.next_hops.forget_unused();
         // Out of memory the old size stays; the next run tries again.
         let resized = self.v4.tidy().and(self.v6.tidy());
         (self.len() != 0 || hops != 0 || resized.is_err()).then_some(HZ)

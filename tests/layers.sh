@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What can be between the hosts and the router of topology.sh: each function builds it over the link
+# that is there (c0 | r1), and says which devices then have the addresses.
+
+# Moves the addresses of the client's side to other devices: DEVICE OF THE CLIENT, OF THE ROUTER.
+addresses() {
+	local client=$1 router=$2 dev
+	for dev in "client:$client:10.0.1.2/24:fd00:1::2/64" "router:$router:10.0.1.1/24:fd00:1::1/64"; do
+		IFS=: read -r ns dev four six <<<"$dev"
+		ip -n "$ns" link set "$dev" up
+		ip -n "$ns" addr replace "$four" dev "$dev"
+		ip -n "$ns" addr replace "$six" dev "$dev" nodad
+	done
+	ip -n client route replace default via 10.0.1.1 dev "$client"
+	ip -n client -6 route replace default via fd00:1::1 dev "$client"
+	for ns in client router; do
+		wait_until 10 bash -c "[ -z \"\$(ip -n $ns -6 addr show tentative)\" ]"
+	done
+	wait_until 10 in_client ping -c1 -W1 10.0.2.2 || echo "# no way through"
+	wait_until 10 in_client ping -c1 -W1 fd00:2::2 || echo "# no way through"
+}
+# Takes everything away again.
+bare() {
+	local ns dev
+	pkill -f tests/pppoe.py 2>/dev/null
+	for ns in client router; do
+		for dev in $(ip -n $ns -br link | sed -n 's/^\(top\|mid\|br0\|ppp\)\([^ @]*\).*/\1\2/p'); do
+			ip -n $ns link del "$dev" 2>/dev/null
+		done
+	done
+	ip -n client addr flush dev c0 scope global
+	ip -n router addr flush dev r1 scope global
+	wait_until 5 bash -c '! ip -n router -br link | grep -q "^\(top\|mid\|br0\|ppp\)"'
+}
+
+layer_none() { addresses c0 r1; }
+# vlan PROTOCOL ID over DEVICE as NAME, in a namespace
+vlan() { ip -n "$1" link add link "$2" name "$3" type vlan proto "$4" id "$5" && ip -n "$1" link set "$3" up; }
+layer_vlan() {
+	vlan client c0 top 802.1q 10
+	vlan router r1 top 802.1q 10
+	addresses top top
+}
+layer_8021ad() {
+	vlan client c0 top 802.1ad 10
+	vlan router r1 top 802.1ad 10
+	addresses top top
+}
+layer_qinq() {
+	vlan client c0 mid 802.1ad 100
+	vlan router r1 mid 802.1ad 100
+	vlan client mid top 802.1q 10
+	vlan router mid top 802.1q 10
+	addresses top top
+}
+layer_vlan_in_vlan() {
+	vlan client c0 mid 802.1q 100
+	vlan router r1 mid 802.1q 100
+	vlan client mid top 802.1q 10
+	vlan router mid top 802.1q 10
+	addresses top top
+}
+# PPPoE over a device, with a session: the client's and the router's end.
+sessions() { # DEVICE OF THE CLIENT, OF THE ROUTER, SESSION
+	local client router
+	client=$(ip netns exec client cat "/sys/class/net/$1/address")
+	router=$(ip netns exec router cat "/sys/class/net/$2/address")
+	in_client python3 /src/tests/pppoe.py "$1" "$router" "$3" &
+	in_router python3 /src/tests/pppoe.py "$2" "$client" "$3" &
+	wait_until 10 ip -n client link show ppp0
+	wait_until 10 ip -n router link show ppp0
+	ip -n client link set ppp0 mtu 1492
+	ip -n router link set ppp0 mtu 1492
+}
+layer_pppoe() {
+	sessions c0 r1 "${1:-4660}"
+	addresses ppp0 ppp0
+}
+layer_vlan_pppoe() {
+	vlan client c0 mid 802.1q 7
+	vlan router r1 mid 802.1q 7
+	sessions mid mid 4661
+	addresses ppp0 ppp0
+}
+# A bridge in the router, its port being r1.
+bridge() {
+	ip -n router link add br0 type bridge "$@"
+	ip -n router link set r1 master br0
+	ip -n router link set br0 up
+}
+layer_bridge() {
+	bridge
+	addresses c0 br0
+}
+# The port takes the tag off, that the VLAN device above the bridge has put on.
+layer_bridge_untag() {
+	bridge vlan_filtering 1 vlan_default_pvid 0
+	in_router bridge vlan add dev r1 vid 10 pvid untagged
+	in_router bridge vlan add dev br0 vid 10 self
+	vlan router br0 top 802.1q 10
+	addresses c0 top
+}
+# The bridge puts a tag on, that the port leaves there.
+layer_bridge_tag() {
+	bridge vlan_filtering 1 vlan_default_pvid 0
+	in_router bridge vlan add dev r1 vid 10
+	in_router bridge vlan add dev br0 vid 10 pvid untagged self
+	vlan client c0 top 802.1q 10
+	addresses top br0
+}
+# Tagged above and below.
+layer_bridge_keep() {
+	bridge vlan_filtering 1 vlan_default_pvid 0
+	in_router bridge vlan add dev r1 vid 10
+	in_router bridge vlan add dev br0 vid 10 self
+	vlan client c0 top 802.1q 10
+	vlan router br0 top 802.1q 10
+	addresses top top
+}
+# Untagged above and below, within a VLAN of the bridge.
+layer_bridge_pvid() {
+	bridge vlan_filtering 1 vlan_default_pvid 5
+	in_router bridge vlan add dev br0 vid 5 pvid untagged self
+	addresses c0 br0
+}
+layer_vlan_on_bridge() {
+	bridge
+	vlan client c0 top 802.1q 10
+	vlan router br0 top 802.1q 10
+	addresses top top
+}
+layer_bridge_of_vlan() {
+	vlan router r1 mid 802.1q 10
+	ip -n router link add br0 type bridge
+	ip -n router link set mid master br0
+	ip -n router link set br0 up
+	vlan client c0 top 802.1q 10
+	addresses top br0
+}
+layer_pppoe_on_bridge() {
+	bridge
+	sessions c0 br0 4662
+	addresses ppp0 ppp0
+}
+layer_ipip() {
+	addresses c0 r1
+	ip -n client addr add 10.0.9.2/24 dev c0
+	ip -n router addr add 10.0.9.1/24 dev r1
+	ip -n client link add top type ipip local 10.0.9.2 remote 10.0.9.1
+	ip -n router link add top type ipip local 10.0.9.1 remote 10.0.9.2
+	ip -n client addr del 10.0.1.2/24 dev c0
+	ip -n router addr del 10.0.1.1/24 dev r1
+	addresses top top
+}
