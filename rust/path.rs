@@ -17,6 +17,7 @@ use crate::flow::ip::{
     V6, //
 };
 use crate::flow::key::Port;
+use crate::flow::nat::Protocol;
 use crate::flow::tunnel;
 use crate::kernel_net::conntrack::Conn;
 use crate::kernel_net::device::Device;
@@ -31,6 +32,7 @@ use crate::kernel_net::neighbour::{
     Neighbour, //
 };
 use crate::kernel_net::nft::{
+    Forwarded,
     Packet,
     Reference, //
 };
@@ -69,15 +71,27 @@ pub(crate) fn discover(
     rcu: ReadSide<'_>,
 ) -> Result<Ways, Refusal> {
     // Packets of either direction end at the source of the other.
-    let here = conn.tuple(side).source;
-    let there = conn.tuple(side.other()).source;
-
+    let (here, there) = (conn.tuple(side), conn.tuple(side.other()));
+    let reverse = Forwarded {
+        source: there.source,
+        destination: here.source,
+        protocol: conn.protocol(),
+        has_ports: conn.protocol() != Protocol::Gre.number(),
+        source_port: there.source_port,
+        destination_port: here.source_port,
+    };
+    // What marks the packets of one direction need not mark those of the other. The connection's
+    // mark is there for both; without one, this packet's is the best guess, as in C.
+    let mark = match conn.mark() {
+        0 => packet.mark(),
+        mark => mark,
+    };
     let forward = packet.route().ok_or(Refusal::NoRoute)?;
     let back = packet
-        .reverse_route(&forward, &there, &here, rcu)
+        .reverse_route(&forward, &reverse, mark, rcu)
         .ok_or(Refusal::NoRoute)?;
-    let forward = next_hop(table, packet, forward, &there, rcu)?;
-    let back = next_hop(table, packet, back, &here, rcu)?;
+    let forward = next_hop(table, packet, forward, &there.source, rcu)?;
+    let back = next_hop(table, packet, back, &here.source, rcu)?;
     Ok(match side {
         Side::Original => Ways {
             original: forward,

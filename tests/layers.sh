@@ -29,6 +29,7 @@ bare() {
 			ip -n $ns link del "$dev" 2>/dev/null
 		done
 	done
+	ip -n client link set c0 down address 02:00:00:00:01:02 up
 	ip -n client addr flush dev c0 scope global
 	ip -n router addr flush dev r1 scope global
 	wait_until 5 bash -c '! ip -n router -br link | grep -q "^\(top\|mid\|br0\|ppp\)"'

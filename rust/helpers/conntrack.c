@@ -74,3 +74,12 @@ u32 nfo_flowtable_udp_timeout(const struct net *net)
 {
 	return READ_ONCE(nf_udp_pernet((struct net *)net)->offload_timeout);
 }
+
+u32 nfo_ct_mark(const struct nf_conn *ct)
+{
+#ifdef CONFIG_NF_CONNTRACK_MARK
+	return READ_ONCE(ct->mark);
+#else
+	return 0;
+#endif
+}

@@ -79,3 +79,46 @@ void nfo_neigh_ha_snapshot(u8 *address, const struct neighbour *n)
 {
 	neigh_ha_snapshot(address, n, n->dev);
 }
+
+void nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 saddr, struct net_device *dev)
+{
+	ip_route_input_noref(skb, daddr, saddr, ip4h_dscp(ip_hdr(skb)), dev);
+}
+
+struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev,
+				      struct flowi6 *fl6, const struct sk_buff *skb)
+{
+	return ip6_route_input_lookup(net, dev, fl6, skb, RT6_LOOKUP_F_HAS_SADDR);
+}
+
+struct dst_entry *nfo_xfrm_lookup(struct net *net, struct dst_entry *dst, const struct flowi *fl)
+{
+	return xfrm_lookup(net, dst, fl, NULL, 0);
+}
+
+unsigned long nfo_skb_set_refdst(struct sk_buff *skb, unsigned long refdst)
+{
+	unsigned long old = skb->_skb_refdst;
+
+	skb->_skb_refdst = refdst;
+	return old;
+}
+
+/* Always with a reference, and none is left with the packet. */
+struct dst_entry *nfo_skb_dst_take(struct sk_buff *skb)
+{
+	struct dst_entry *dst = skb_dst_force(skb) ? skb_dst(skb) : NULL;
+
+	skb->_skb_refdst = 0;
+	return dst;
+}
+
+void nfo_skb_set_mark(struct sk_buff *skb, u32 mark)
+{
+	skb->mark = mark;
+}
+
+int nfo_dst_error(const struct dst_entry *dst)
+{
+	return dst->error;
+}

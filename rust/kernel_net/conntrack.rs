@@ -253,6 +253,12 @@ impl Conn {
         unsafe { Namespace::from_raw(bindings::nfo_ct_net(self.as_raw())) }
     }
 
+    /// The connection's mark, 0 if it has none. May be outdated the next moment.
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: The entry is valid, by the type invariant.
+        unsafe { bindings::nfo_ct_mark(self.as_raw()) }
+    }
+
     /// Whether a helper follows the connection (FTP, SIP and the like), and so has to see its
     /// packets.
     pub(crate) fn has_helper(&self) -> bool {

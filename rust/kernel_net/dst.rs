@@ -94,6 +94,19 @@ impl Dst {
         unsafe { !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null() }
     }
 
+    /// Whether it leads nowhere: unreachable, prohibited, a black hole (C: `dst->error`).
+    pub(super) fn is_error(&self) -> bool {
+        // SAFETY: The route is valid, by the type invariant.
+        unsafe { bindings::nfo_dst_error(self.as_raw()) != 0 }
+    }
+
+    /// Gives the counted reference away.
+    pub(super) fn into_raw(self) -> *mut bindings::dst_entry {
+        let raw = self.as_raw();
+        core::mem::forget(self);
+        raw
+    }
+
     /// Of which version of IP.
     pub(super) fn family(&self) -> Family {
         self.family

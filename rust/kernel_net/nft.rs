@@ -162,24 +162,105 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The route that a packet in the other direction takes, from `from` to `to`, coming in by the
-    /// device that this one leaves through: that of `forward`, its route (C: the first half of
-    /// `nft_flow_route`).
+    /// The route that a packet of the other direction will take: one that comes in by the device
+    /// that this one leaves through, that of `forward`, its route.
     ///
-    /// Addresses are as on the wire, those of IPv4 in the first four bytes. It is looked up by what
-    /// would be in such a packet, as far as that is known from this one: addresses, mark, and DSCP
-    /// or flow label. It is asked to lead out by the device that this packet came in by. [`None`]
-    /// if there is no route.
-    ///
-    /// May make routes, with `GFP_ATOMIC`; softirq, under RCU.
+    /// Looked up as the classic path does it: as an incoming packet, by the rules for that, and then
+    /// transformed by the policies there are (IPsec). [`None`] where the classic path would drop it.
+    /// C looks it up as a packet of this host, which ignores rules that go by the incoming device,
+    /// and all that forbids (C: `nf_route`).
     pub(crate) fn reverse_route(
         &self,
         forward: &Dst,
-        from: &[u8; 16],
-        to: &[u8; 16],
+        reverse: &Forwarded,
+        mark: u32,
         rcu: ReadSide<'_>,
     ) -> Option<Dst> {
-        self.route_from(from, to, self.input(), forward.device(rcu).ifindex())
+        let family = self.family()?;
+        let device = forward.device(rcu);
+        let mut flow = self.flow(family, reverse, mark)?;
+        // SAFETY: The packet is valid, and ours alone while the rule looks at it; it is lent for
+        // the lookup and is as it was afterwards. Device and namespace are valid, RCU is held, and
+        // all of `flow` is initialised, as the family says. What is returned is a route of the
+        // family with a reference, or an error.
+        unsafe {
+            let net = (*self.raw.state).net;
+            let dst = match family {
+                Family::Ipv6 => {
+                    flow.u.__fl_common.flowic_iif = device.ifindex() as c_int;
+                    let ip6 = &raw mut flow.u.ip6;
+                    bindings::nfo_ip6_route_input(net, device.as_raw(), ip6, self.skb())
+                }
+                _ => {
+                    let kept = bindings::nfo_skb_set_refdst(self.skb(), 0);
+                    let own_mark = bindings::nfo_skb_mark(self.skb());
+                    bindings::nfo_skb_set_mark(self.skb(), mark);
+                    let (to, from) = (flow.u.ip4.daddr, flow.u.ip4.saddr);
+                    bindings::nfo_ip_route_input(self.skb(), to, from, device.as_raw());
+                    let dst = bindings::nfo_skb_dst_take(self.skb());
+                    bindings::nfo_skb_set_mark(self.skb(), own_mark);
+                    bindings::nfo_skb_set_refdst(self.skb(), kept);
+                    dst
+                }
+            };
+            let dst = Dst::from_raw(NonNull::new(dst)?, family);
+            if dst.is_error() {
+                return None;
+            }
+            flow.u.__fl_common.flowic_iif = 0;
+            flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
+            let dst = bindings::nfo_xfrm_lookup(net, dst.into_raw(), &flow);
+            let dst = kernel::error::from_err_ptr(dst).ok()?;
+            Some(Dst::from_raw(NonNull::new(dst)?, family))
+        }
+    }
+
+    /// A packet for lookups, of the traffic class of this one.
+    fn flow(&self, family: Family, packet: &Forwarded, mark: u32) -> Option<bindings::flowi> {
+        let mut flow = bindings::flowi::default();
+        let common = bindings::flowi_common {
+            flowic_mark: mark,
+            flowic_proto: packet.protocol,
+            ..Default::default()
+        };
+        let mut uli = bindings::flowi_uli::default();
+        if packet.has_ports {
+            uli.ports.sport = u16::from_ne_bytes(packet.source_port);
+            uli.ports.dport = u16::from_ne_bytes(packet.destination_port);
+        }
+        match family {
+            Family::Ipv6 => {
+                flow.u.ip6 = bindings::flowi6 {
+                    __fl_common: common,
+                    daddr: in6_addr(&packet.destination),
+                    saddr: in6_addr(&packet.source),
+                    // SAFETY: The packet is valid and has a network header, being forwarded.
+                    flowlabel: unsafe { bindings::nfo_ip6_flowinfo(self.skb()) },
+                    uli,
+                    ..Default::default()
+                };
+            }
+            Family::Ipv4 => {
+                let mut ip4 = bindings::flowi4 {
+                    __fl_common: common,
+                    daddr: in_addr(&packet.destination),
+                    saddr: in_addr(&packet.source),
+                    uli,
+                    ..Default::default()
+                };
+                // SAFETY: As above.
+                unsafe { bindings::nfo_flowi4_set_dscp(&mut ip4, self.skb()) };
+                flow.u.ip4 = ip4;
+            }
+            Family::Inet => return None,
+        }
+        Some(flow)
+    }
+
+    /// The packet's mark.
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: The packet is valid, by the type invariant.
+        unsafe { bindings::nfo_skb_mark(self.skb()) }
     }
 
     /// The route that a tunnel's packets take, from `from` to `to`, with this one inside.
@@ -189,67 +270,55 @@ impl<'a> Packet<'a> {
         to: &[u8; 16],
         _rcu: ReadSide<'_>,
     ) -> Option<Dst> {
-        self.route_from(from, to, 0, self.input())
-    }
-
-    /// The index of the device that the packet came in by.
-    fn input(&self) -> u32 {
-        // SAFETY: The packet's state is valid as long as the packet, and a forwarded packet has
-        // come in by a device.
-        unsafe { bindings::nfo_dev_ifindex((*self.raw.state).in_) }
-    }
-
-    /// Looks a route up: from address to address, out by a device if that is not 0, in by a device,
-    /// with the mark and the traffic class of this packet (C: `nf_route`).
-    fn route_from(&self, from: &[u8; 16], to: &[u8; 16], out: u32, input: u32) -> Option<Dst> {
         let family = self.family()?;
-        let mut flow = bindings::flowi::default();
-        // SAFETY: The packet is valid.
-        let mark = unsafe { bindings::nfo_skb_mark(self.skb()) };
-        // CAST: Indices are positive, in C signed; flags are eight bits.
-        let common = bindings::flowi_common {
-            flowic_oif: out as c_int,
-            flowic_iif: input as c_int,
-            flowic_mark: mark,
-            flowic_flags: bindings::NFO_FLOWI_FLAG_ANYSRC as u8,
-            ..Default::default()
+        let packet = Forwarded {
+            source: *from,
+            destination: *to,
+            protocol: 0,
+            has_ports: false,
+            source_port: [0; 2],
+            destination_port: [0; 2],
         };
-        match family {
-            Family::Ipv6 => {
-                let address = |bytes: &[u8; 16]| {
-                    let mut address = bindings::in6_addr::default();
-                    address.in6_u.u6_addr8 = *bytes;
-                    address
-                };
-                flow.u.ip6 = bindings::flowi6 {
-                    __fl_common: common,
-                    daddr: address(to),
-                    saddr: address(from),
-                    // SAFETY: The packet is valid and has a network header, being forwarded.
-                    flowlabel: unsafe { bindings::nfo_ip6_flowinfo(self.skb()) },
-                    ..Default::default()
-                };
-            }
-            _ => {
-                let mut ip4 = bindings::flowi4 {
-                    __fl_common: common,
-                    daddr: u32::from_ne_bytes([to[0], to[1], to[2], to[3]]),
-                    saddr: u32::from_ne_bytes([from[0], from[1], from[2], from[3]]),
-                    ..Default::default()
-                };
-                // SAFETY: As above.
-                unsafe { bindings::nfo_flowi4_set_dscp(&mut ip4, self.skb()) };
-                flow.u.ip4 = ip4;
-            }
-        }
+        let mut flow = self.flow(family, &packet, self.mark())?;
         let mut dst = ptr::null_mut();
         let number = u16::from(family.as_raw());
-        // SAFETY: All of `flow` is initialised, as the family says. A route comes with a reference.
+        // SAFETY: All of `flow` is initialised, as the family says; the packet's state is valid,
+        // with an input device, as of every packet in the forward hook. A route comes with a
+        // reference. The flags are eight bits, and common to both families.
         unsafe {
-            bindings::nf_route((*self.raw.state).net, &mut dst, &mut flow, false, number);
-            NonNull::new(dst).map(|dst| Dst::from_raw(dst, family))
+            let state = &*self.raw.state;
+            flow.u.__fl_common.flowic_iif = bindings::nfo_dev_ifindex(state.in_) as c_int;
+            flow.u.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
+            bindings::nf_route(state.net, &mut dst, &mut flow, false, number);
+            let dst = Dst::from_raw(NonNull::new(dst)?, family);
+            (!dst.is_error()).then_some(dst)
         }
     }
+}
+
+/// Addresses and ports of a packet as it is forwarded: after translation.
+pub(crate) struct Forwarded {
+    /// IPv4 addresses are in the first four bytes.
+    pub(crate) source: [u8; 16],
+    pub(crate) destination: [u8; 16],
+    /// The transport protocol's number.
+    pub(crate) protocol: u8,
+    /// Whether the protocol has ports.
+    pub(crate) has_ports: bool,
+    pub(crate) source_port: [u8; 2],
+    pub(crate) destination_port: [u8; 2],
+}
+
+/// An IPv6 address, as C has it.
+fn in6_addr(bytes: &[u8; 16]) -> bindings::in6_addr {
+    let mut address = bindings::in6_addr::default();
+    address.in6_u.u6_addr8 = *bytes;
+    address
+}
+
+/// An IPv4 address, as C has it, from the first four bytes.
+fn in_addr(bytes: &[u8; 16]) -> u32 {
+    u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
 /// A flowtable that a rule refers to, seen from that rule.
