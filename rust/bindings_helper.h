@@ -44,6 +44,7 @@
 #include <net/netfilter/nf_flow_table.h>
 #include <net/netfilter/nf_tables.h>
 #include <net/route.h>
+#include <net/switchdev.h>
 #include <net/xfrm.h>
 
 /* Constants that are macros with casts, which bindgen cannot evaluate. */
@@ -71,6 +72,9 @@ static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
 static const unsigned int NFO_SKB_GSO_IPXIP4 = SKB_GSO_IPXIP4;
 static const unsigned int NFO_SKB_GSO_IPXIP6 = SKB_GSO_IPXIP6;
 static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
+
+static const unsigned int NFO_SWITCHDEV_FDB_ADD = SWITCHDEV_FDB_ADD_TO_DEVICE;
+static const unsigned int NFO_SWITCHDEV_FDB_DEL = SWITCHDEV_FDB_DEL_TO_DEVICE;
 
 /* sync */
 void nfo_spin_lock_bh(spinlock_t *lock);
@@ -125,6 +129,8 @@ int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device
 bool nfo_dev_has_header(const struct net_device *dev);
 struct net *nfo_dev_net(const struct net_device *dev);
 struct net *nfo_read_pnet(const possible_net_t *pnet);
+int nfo_register_switchdev_notifier(struct notifier_block *nb);
+int nfo_unregister_switchdev_notifier(struct notifier_block *nb);
 struct proc_dir_entry *nfo_proc_net(const struct net *net);
 struct kobject *nfo_find_module(const struct module *any, const char *name);
 struct net_device *nfo_netdev_notifier_info_to_dev(void *info);

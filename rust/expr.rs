@@ -237,8 +237,8 @@ fn renew<F: Stored>(
     ways: Ways,
     rcu: ReadSide<'_>,
 ) -> Result<Done, Refusal> {
-    let keys = arrivals::<F>(conn, &ways)
-        .map(|(ends, port)| F::key(&ends, port, protocol.number()));
+    let keys =
+        arrivals::<F>(conn, &ways).map(|(ends, port)| F::key(&ends, port, protocol.number()));
     let [original, reply] = &keys;
     let (this, other) = match side {
         Side::Original => (original, reply),

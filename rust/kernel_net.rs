@@ -47,6 +47,7 @@
 //! here, relaxed, acquire and release, mean the same in both models for plain message passing,
 //! which is all that is done with them.
 
+pub(crate) mod bridge;
 pub(crate) mod conntrack;
 pub(crate) mod device;
 pub(crate) mod dst;

@@ -91,6 +91,8 @@ pub(crate) struct NextHop {
     /// What packets are wrapped in.
     pub(crate) encap: Encap,
     pub(crate) tunnel: Option<Tunnel>,
+    /// A bridge is on the way.
+    pub(crate) is_bridged: bool,
     /// Nothing but an Ethernet header is put in front.
     pub(crate) is_plain: bool,
     /// The largest packet, from the network header on.
@@ -128,6 +130,14 @@ impl NextHop {
     pub(crate) fn own_address(&self) -> Option<Mac> {
         match &self.link {
             Link::Ethernet { source, .. } => Some(*source),
+            _ => None,
+        }
+    }
+
+    /// The station that a bridge on the way has chosen a port for.
+    pub(crate) fn bridged_station(&self) -> Option<Mac> {
+        match &self.link {
+            Link::Ethernet { station, .. } if self.is_bridged => Some(station.address()),
             _ => None,
         }
     }

@@ -26,6 +26,7 @@ use kernel::prelude::*;
 use kernel_net::netfilter::Family;
 use kernel_net::work::Worker;
 use kernel_net::{
+    bridge,
     device,
     flowtable,
     module,
@@ -68,6 +69,8 @@ struct NftOffload {
     #[pin]
     devices: device::Notifier<events::Devices>,
     #[pin]
+    stations: bridge::Notifier<events::Stations>,
+    #[pin]
     namespaces: namespace::Subsystem<stats::NamespaceState>,
     callbacks: Callbacks,
 }
@@ -92,6 +95,7 @@ impl kernel::InPlaceModule for NftOffload {
         try_pin_init!(Self {
             callbacks: Callbacks,
             namespaces <- namespace::Subsystem::register(),
+            stations <- bridge::Notifier::register(events::Stations),
             devices <- device::Notifier::register(events::Devices),
             type_ipv4 <- flowtable::Registration::register(Family::Ipv4, module),
             type_ipv6 <- flowtable::Registration::register(Family::Ipv6, module),

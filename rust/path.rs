@@ -135,6 +135,7 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         link: Link::Transform,
         encap: Encap::NONE,
         tunnel: None,
+        is_bridged: false,
         is_plain: false,
         devices,
         device: ARef::from(device),
@@ -277,9 +278,7 @@ impl<'rcu> Way<'rcu> {
                     self.tunnelled = true;
                     walk = walk.go_on(below, station);
                 }
-                Some(Ok(step)) => self
-                    .take(step)
-                    .map_err(|_| Refusal::EncapsulatedTooDeep)?,
+                Some(Ok(step)) => self.take(step).map_err(|_| Refusal::EncapsulatedTooDeep)?,
             }
         }
         Err(Refusal::EncapsulatedTooDeep)
@@ -405,6 +404,7 @@ impl<'rcu> Way<'rcu> {
                 .reserved_headroom()
                 .saturating_add(tunnel_len + encap_len),
             port: Port::new(device.ifindex(), self.encap, number),
+            is_bridged: self.bridged,
             is_plain: self.encap.is_none()
                 && self.tunnel.is_none()
                 && matches!(

@@ -4,12 +4,14 @@
 //!
 //! Every line is a name and a number. Names only ever get more.
 
+use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::namespace::PerNamespace;
 use crate::kernel_net::percpu::{
     Counter,
     Counters, //
 };
 use crate::kernel_net::work::Worker;
+use crate::new_spinlock_bh;
 use crate::reason::{
     Bypass,
     Refusal,
@@ -17,14 +19,10 @@ use crate::reason::{
 };
 use crate::table::FlowTable;
 use core::sync::atomic::AtomicU32;
-use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::seq_file::SeqFile;
 use kernel::seq_print;
-use kernel::sync::{
-    Arc,
-    Mutex, //
-};
+use kernel::sync::Arc;
 
 const FORWARDED: usize = 0;
 const ADDED: usize = 1;
@@ -40,7 +38,7 @@ pub(crate) struct NamespaceState {
     counters: Counters<COUNT>,
     /// For events, which concern all flowtables of a namespace.
     #[pin]
-    tables: Mutex<KVec<Arc<Worker<FlowTable>>>>,
+    tables: SpinLockBh<KVec<Arc<Worker<FlowTable>>>>,
 }
 
 impl NamespaceState {
@@ -75,20 +73,34 @@ impl NamespaceState {
         self.counters.at(BYPASSES + why as usize).inc();
     }
 
-    /// Adds a flowtable. Process context, may sleep.
+    /// Adds a flowtable. Any context but hard interrupts.
     pub(crate) fn add_table(&self, table: Arc<Worker<FlowTable>>) -> Result {
-        Ok(self.tables.lock().push(table, GFP_KERNEL)?)
+        Ok(self.tables.lock().push(table, GFP_ATOMIC)?)
     }
 
-    /// Forgets a flowtable. Process context, may sleep.
+    /// Forgets a flowtable, of which the caller has a reference. Any context but hard interrupts.
     pub(crate) fn remove_table(&self, table: &Worker<FlowTable>) {
         self.tables
             .lock()
             .retain(|t| !core::ptr::eq::<Worker<FlowTable>>(&**t, table));
     }
 
-    /// Runs `f` on each flowtable. Process context, may sleep.
+    /// Runs `f` on each flowtable there is now, on some perhaps twice. Process context, may sleep.
     pub(crate) fn for_each_table(&self, mut f: impl FnMut(&Worker<FlowTable>)) {
+        // From the end: a table that goes meanwhile moves only those that have been seen to places
+        // where they are seen again.
+        let mut number = self.tables.lock().len();
+        while let Some(next) = number.checked_sub(1) {
+            number = next;
+            let table = self.tables.lock().get(number).cloned();
+            if let Some(table) = table {
+                f(&table);
+            }
+        }
+    }
+
+    /// The same in any context but hard interrupts, with the list locked: `f` may not sleep.
+    pub(crate) fn for_each_table_atomic(&self, mut f: impl FnMut(&Worker<FlowTable>)) {
         for table in self.tables.lock().iter() {
             f(table);
         }
@@ -108,7 +120,7 @@ impl PerNamespace for NamespaceState {
         Arc::pin_init(
             pin_init!(Self {
                 counters,
-                tables <- new_mutex!(KVec::new(), "nft_offload_rs_tables"),
+                tables <- new_spinlock_bh!(KVec::new(), "nft_offload_rs_tables"),
             }),
             GFP_KERNEL,
         )
@@ -116,7 +128,7 @@ impl PerNamespace for NamespaceState {
 
     fn show(&self, file: &SeqFile) {
         let (mut tables, mut flows) = (0u32, 0u32);
-        self.for_each_table(|table| {
+        self.for_each_table_atomic(|table| {
             tables = tables.saturating_add(1);
             flows = flows.saturating_add(table.len());
         });

@@ -160,12 +160,7 @@ impl<F: Ip> Flows<F> {
     }
 
     /// Ends the flows that `f` selects. Process context; bounded steps.
-    fn end_if(
-        &self,
-        why: Teardown,
-        table: &FlowTable,
-        f: impl Fn(&Flow<F>, ReadSide<'_>) -> bool,
-    ) {
+    fn end_if(&self, why: Teardown, table: &FlowTable, f: impl Fn(&Flow<F>, ReadSide<'_>) -> bool) {
         let mut from = 0;
         loop {
             let guard = rcu::read_lock();
@@ -337,8 +332,10 @@ impl FlowTable {
             return;
         }
         this.next_hops.outdate(concerned);
-        this.v4.end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
-        this.v6.end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
+        this.v4
+            .end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
+        this.v6
+            .end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
         // What ended holds the device until it is collected, and its removal waits for that.
         this.kick_now();
     }

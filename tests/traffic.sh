@@ -47,7 +47,7 @@ bulk() {
 	local name=$1 out
 	shift
 	in_router nft reset counters >/dev/null
-	out=$(in_client iperf3 -c 10.0.2.2 -t 2 "$@" 2>&1)
+	out=$(in_client iperf3 -c 10.0.2.2 -t "${seconds:-2}" "$@" 2>&1)
 	check "bulk, $name: it flows ($(grep receiver <<<"$out" | grep -o '[0-9.]* [GMK]bits/sec' | head -n 1))" \
 		grep -q receiver <<<"$out"
 	check "bulk, $name: by the fast path" [ $(($(classic original) + $(classic reply))) -lt 200 ]

@@ -89,3 +89,13 @@ struct kobject *nfo_find_module(const struct module *any, const char *name)
 {
 	return kset_find_obj(any->mkobj.kobj.kset, name);
 }
+
+int nfo_register_switchdev_notifier(struct notifier_block *nb)
+{
+	return register_switchdev_notifier(nb);
+}
+
+int nfo_unregister_switchdev_notifier(struct notifier_block *nb)
+{
+	return unregister_switchdev_notifier(nb);
+}

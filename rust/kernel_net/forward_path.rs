@@ -133,8 +133,8 @@ impl<'rcu> Walk<'rcu> {
                 }),
                 bindings::net_device_path_type_DEV_PATH_BRIDGE => {
                     let bridge = detail.bridge.as_ref();
-                    // CAST: The values of the unnamed enum, in order.
-                    Ok(Step::Bridge(match bridge.vlan_mode as u32 {
+                    // The values of the unnamed enum, in order.
+                    Ok(Step::Bridge(match bridge.vlan_mode {
                         0 => BridgeVlan::Keep,
                         1 => BridgeVlan::Tag {
                             ethertype: u16::from_be(bridge.vlan_proto),

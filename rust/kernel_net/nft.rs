@@ -246,7 +246,6 @@ impl<'a> Packet<'a> {
                     daddr: in_addr(&packet.destination),
                     saddr: in_addr(&packet.source),
                     uli,
-                    ..Default::default()
                 };
                 // SAFETY: As above.
                 unsafe { bindings::nfo_flowi4_set_dscp(&mut ip4, self.skb()) };

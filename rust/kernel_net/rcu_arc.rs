@@ -84,7 +84,10 @@ impl<T: Send + Sync> RcuArc<T> {
     pub(crate) fn is_unique(&self) -> bool {
         // SAFETY: The reference makes the node valid, by the type invariant.
         let node = unsafe { self.node.as_ref() };
-        node.references.as_atomic().load(kernel::sync::atomic::Acquire) == 1
+        node.references
+            .as_atomic()
+            .load(kernel::sync::atomic::Acquire)
+            == 1
     }
 
     /// Drops the object and frees its memory.
