@@ -76,6 +76,8 @@ static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
 static const unsigned int NFO_SWITCHDEV_FDB_ADD = SWITCHDEV_FDB_ADD_TO_DEVICE;
 static const unsigned int NFO_SWITCHDEV_FDB_DEL = SWITCHDEV_FDB_DEL_TO_DEVICE;
 
+static const unsigned int NFO_SEQ_NET_SIZE = sizeof(struct seq_net_private);
+
 /* sync */
 void nfo_spin_lock_bh(spinlock_t *lock);
 void nfo_spin_unlock_bh(spinlock_t *lock);
@@ -118,6 +120,7 @@ int nfo_dev_hard_header(struct sk_buff *skb, struct net_device *dev, const void 
 /* devices */
 void nfo_dev_hold(struct net_device *dev);
 void nfo_dev_put(struct net_device *dev);
+void nfo_dev_name(const struct net_device *dev, char *name);
 u32 nfo_dev_ifindex(const struct net_device *dev);
 unsigned int nfo_dev_flags(const struct net_device *dev);
 unsigned int nfo_dev_type(const struct net_device *dev);
@@ -171,6 +174,7 @@ bool nfo_ct_tcp_established(const struct nf_conn *ct);
 void nfo_ct_refresh(struct nf_conn *ct, u32 timeout);
 u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state);
 u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state);
+void *nfo_ct_counters(const struct nf_conn *ct);
 u32 nfo_ct_mark(const struct nf_conn *ct);
 u32 nfo_ct_gre_timeout(const struct net *net, unsigned int state);
 u32 nfo_flowtable_tcp_timeout(const struct net *net);
@@ -178,7 +182,14 @@ u32 nfo_flowtable_udp_timeout(const struct net *net);
 bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit);
 void nfo_ct_clear_status(struct nf_conn *ct, unsigned int bit);
 
+/* tracepoints */
+void nfo_trace_flow_added(const struct nf_conn *ct, const char *why);
+void nfo_trace_flow_refused(const struct nf_conn *ct, const char *why);
+void nfo_trace_flow_rerouted(const struct nf_conn *ct, const char *why);
+void nfo_trace_flow_ended(const struct nf_conn *ct, const char *why);
+
 /* nf_tables */
+struct net *nfo_seq_file_net(struct seq_file *seq);
 struct net *nfo_seq_file_single_net(struct seq_file *seq);
 void *nfo_net_generic(const struct net *net, unsigned int id);
 u8 nfo_nft_genmask_next(const struct net *net);

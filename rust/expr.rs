@@ -35,6 +35,7 @@ use crate::kernel_net::time::{
     DAY,
     HZ, //
 };
+use crate::kernel_net::trace;
 use crate::kernel_net::work::Worker;
 use crate::path::{
     self,
@@ -63,14 +64,26 @@ impl Expression for FlowAdd {
         match offload(table, packet, rcu) {
             Ok(Done::Added) => {
                 table.content().state.added();
+                traced(packet, trace::flow_added);
                 Outcome::Continue
             }
-            Ok(Done::Rerouted) => Outcome::Continue,
+            Ok(Done::Rerouted) => {
+                traced(packet, trace::flow_rerouted);
+                Outcome::Continue
+            }
             Err(why) => {
                 table.content().state.refused(why);
+                traced(packet, |conn| trace::flow_refused(conn, why.c_name()));
                 Outcome::Break
             }
         }
+    }
+}
+
+/// Tells of the packet's connection, if it has one.
+fn traced(packet: &Packet<'_>, tell: impl FnOnce(&Conn)) {
+    if let Some((conn, _)) = packet.connection() {
+        tell(conn);
     }
 }
 
@@ -198,10 +211,12 @@ fn insert<F: Stored>(
 ) -> Result<Done, Refusal> {
     let [original, reply] = arrivals::<F>(conn, &ways);
     table.refresh_settings(conn.namespace());
+    let now = jiffies();
     let flow = Flow::<F>::new(
         conn,
         protocol,
-        table.deadline(protocol, jiffies()),
+        now,
+        table.deadline(protocol, now),
         Half {
             ends: original.0,
             ingress: original.1,

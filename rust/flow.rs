@@ -81,6 +81,8 @@ impl<F: Ip> Direction<F> {
 pub(crate) struct Flow<F: Ip> {
     directions: [Direction<F>; 2],
     pub(crate) protocol: Protocol,
+    /// When it was made, in ticks.
+    born: u32,
     pub(crate) links: Links,
 }
 
@@ -103,6 +105,7 @@ impl<F: Ip> Flow<F> {
     pub(crate) fn new(
         conn: &Conn,
         protocol: Protocol,
+        now: u32,
         deadline: u32,
         original: Half<F>,
         reply: Half<F>,
@@ -124,6 +127,7 @@ impl<F: Ip> Flow<F> {
         Self {
             directions: [direction(original, first), direction(reply, second)],
             protocol,
+            born: now,
             links: Links::new(),
         }
     }
@@ -167,6 +171,16 @@ impl<F: Ip> Flow<F> {
             direction.next_hop.set(next_hop);
             direction.stale.store(false, Relaxed);
         }
+    }
+
+    /// The state that decides.
+    pub(crate) fn state(&self) -> State {
+        self.direction(Side::Original).state.get()
+    }
+
+    /// Ticks since it was made.
+    pub(crate) fn age(&self, now: u32) -> u32 {
+        now.wrapping_sub(self.born)
     }
 
     /// Whether the flow has ended, and only waits to be collected.

@@ -12,3 +12,4 @@
 #include "helpers/percpu.c"
 #include "helpers/skb.c"
 #include "helpers/sync.c"
+#include "helpers/trace.c"

@@ -66,4 +66,5 @@ pub(crate) mod rcu_arc;
 pub(crate) mod rcu_table;
 pub(crate) mod skb;
 pub(crate) mod time;
+pub(crate) mod trace;
 pub(crate) mod work;

@@ -16,6 +16,7 @@ mod expr;
 mod fast;
 mod flow;
 mod kernel_net;
+mod listing;
 mod next_hop;
 mod path;
 mod reason;

@@ -54,6 +54,7 @@ use crate::table::{
     Stored, //
 };
 use core::sync::atomic::AtomicBool;
+use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 
 /// The next hops of both directions.
@@ -268,6 +269,8 @@ impl<'rcu> Way<'rcu> {
             self.enter(place, walk.device());
             match walk.step() {
                 None | Some(Ok(Step::SwitchPort | Step::Wireless)) => return Ok(()),
+                // So say devices whose tag would be one too many.
+                Some(Err(ENOSPC)) => return Err(Refusal::EncapsulatedTooDeep),
                 Some(Err(_)) => return Err(Refusal::PathUnknown),
                 Some(Ok(Step::Tunnel {
                     protocol,

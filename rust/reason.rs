@@ -3,6 +3,8 @@
 //! Why: every refusal to offload, every end of a flow, every packet of a flow that took the classic
 //! path has a reason with a name. Pure: no kernel types.
 
+use core::ffi::CStr;
+
 /// Declares an enum of reasons with names, all of them in an array.
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -19,6 +21,15 @@ macro_rules! reasons {
             #[cfg_attr(test, allow(dead_code))]
             pub(crate) fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The same, as a C string.
+            #[allow(dead_code, reason = "not every kind is traced")]
+            pub(crate) fn c_name(self) -> &'static CStr {
+                let name = match self {
+                    $(Self::$variant => concat!($text, "\0"),)*
+                };
+                CStr::from_bytes_with_nul(name.as_bytes()).unwrap_or(c"")
             }
         }
     };

@@ -11,6 +11,7 @@ use crate::kernel_net::percpu::{
     Counters, //
 };
 use crate::kernel_net::work::Worker;
+use crate::listing;
 use crate::new_spinlock_bh;
 use crate::reason::{
     Bypass,
@@ -113,6 +114,34 @@ impl PerNamespace for NamespaceState {
     fn id() -> &'static AtomicU32 {
         static ID: AtomicU32 = AtomicU32::new(0);
         &ID
+    }
+
+    const LIST: &'static CStr = c"nft_offload_rs_flows";
+
+    fn next_entry(&self, from: u64) -> Option<u64> {
+        // Flowtables one after the other, each with as many places as it can have flows.
+        let (first, mut from) = (from / listing::END, from % listing::END);
+        for number in first.. {
+            // CAST: As many as fit into memory; more are none.
+            let table = self.tables.lock().get(number as usize).cloned()?;
+            if let Some(place) = listing::next(&table, from) {
+                return Some(number * listing::END + place);
+            }
+            from = 0;
+        }
+        None
+    }
+
+    fn show_entry(&self, place: u64, file: &SeqFile) {
+        // CAST: From `next_entry`.
+        let table = self
+            .tables
+            .lock()
+            .get((place / listing::END) as usize)
+            .cloned();
+        if let Some(table) = table {
+            listing::show(&table, place % listing::END, file);
+        }
     }
 
     fn new() -> Result<Arc<Self>> {

@@ -52,6 +52,7 @@ use crate::kernel_net::time::{
     seconds,
     HZ, //
 };
+use crate::kernel_net::trace;
 use crate::kernel_net::work::{
     cond_resched,
     Worker, //
@@ -97,7 +98,7 @@ impl<F: Ip> Objects for Linked<'_, F> {
     }
 }
 
-impl<F: Ip> Flows<F> {
+impl<F: Stored> Flows<F> {
     fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             table <- RcuTable::new(F::secret(secret)),
@@ -114,6 +115,16 @@ impl<F: Ip> Flows<F> {
         rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, Flow<F>>> {
         self.table.lookup(key, rcu)
+    }
+
+    /// The flow at an index, if there is one.
+    pub(crate) fn get<'rcu>(&'rcu self, index: u32, rcu: ReadSide<'rcu>) -> Option<&'rcu Flow<F>> {
+        self.table.get(index, rcu)
+    }
+
+    /// The index of the first flow at or after `from`.
+    pub(crate) fn next(&self, from: u32, rcu: ReadSide<'_>) -> Option<u32> {
+        self.table.next(from, rcu).map(|(index, _)| index)
     }
 
     /// Puts a new flow in. Softirq or process context.
@@ -169,11 +180,7 @@ impl<F: Ip> Flows<F> {
                 let Some((index, flow)) = self.table.next(from, rcu) else {
                     return;
                 };
-                if f(flow, rcu) && flow.end(why, jiffies()) {
-                    if flow.is_stale() {
-                        table.unmark_stale();
-                    }
-                    table.state.ended(why);
+                if f(flow, rcu) && table.end_flow(flow, why, jiffies()) {
                     self.collect(index, rcu);
                 }
                 from = index + 1;
@@ -266,6 +273,19 @@ impl FlowTable {
         result
     }
 
+    /// Ends a flow, and tells of it. True for the one caller who did.
+    fn end_flow<F: Stored>(&self, flow: &Flow<F>, why: Teardown, now: u32) -> bool {
+        if !flow.end(why, now) {
+            return false;
+        }
+        if flow.is_stale() {
+            self.unmark_stale();
+        }
+        self.state.ended(why);
+        trace::flow_ended(flow.conn(), why.c_name());
+        true
+    }
+
     /// Ends a flow on behalf of a packet. Softirq.
     pub(crate) fn end<F: Stored>(
         &self,
@@ -274,11 +294,7 @@ impl FlowTable {
         now: u32,
         rcu: ReadSide<'_>,
     ) {
-        if found.object.end(why, now) {
-            if found.object.is_stale() {
-                self.unmark_stale();
-            }
-            self.state.ended(why);
+        if self.end_flow(found.object, why, now) {
             F::flows(self).collect(found.index, rcu);
         }
     }
@@ -296,7 +312,7 @@ impl FlowTable {
     }
 
     /// Notes that a flow is stale no more, or no more at all.
-    pub(super) fn unmark_stale(&self) {
+    fn unmark_stale(&self) {
         let less = |n: u32| n.checked_sub(1);
         let _ = self.stale.fetch_update(Relaxed, Relaxed, less);
     }

@@ -37,6 +37,16 @@ const CLOSING: u8 = 1;
 const OVER: u8 = 2;
 
 impl State {
+    /// Its name, as shown to people: for one that is over, why.
+    #[cfg_attr(test, allow(dead_code))]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Closing => "closing",
+            State::Over(why) => why.name(),
+        }
+    }
+
     #[inline(always)]
     fn encode(self) -> u8 {
         match self {

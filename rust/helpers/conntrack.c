@@ -83,3 +83,10 @@ u32 nfo_ct_mark(const struct nf_conn *ct)
 	return 0;
 #endif
 }
+
+/* Of the original and of the reply direction, or NULL: they are at the start of the extension. */
+void *nfo_ct_counters(const struct nf_conn *ct)
+{
+	BUILD_BUG_ON(offsetof(struct nf_conn_acct, counter) != 0);
+	return nf_conn_acct_find(ct);
+}

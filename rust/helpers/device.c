@@ -99,3 +99,13 @@ int nfo_unregister_switchdev_notifier(struct notifier_block *nb)
 {
 	return unregister_switchdev_notifier(nb);
 }
+
+void nfo_dev_name(const struct net_device *dev, char *name)
+{
+	strscpy(name, dev->name, IFNAMSIZ);
+}
+
+struct net *nfo_seq_file_net(struct seq_file *seq)
+{
+	return seq_file_net(seq);
+}

@@ -177,7 +177,7 @@ impl Conn {
 
     /// The C structure.
     #[inline(always)]
-    fn as_raw(&self) -> *mut bindings::nf_conn {
+    pub(super) fn as_raw(&self) -> *mut bindings::nf_conn {
         self.0.get()
     }
 
@@ -251,6 +251,20 @@ impl Conn {
         // SAFETY: The entry is valid, by the type invariant. A namespace waits for all of its
         // entries before it goes, and an entry never changes its namespace.
         unsafe { Namespace::from_raw(bindings::nfo_ct_net(self.as_raw())) }
+    }
+
+    /// Packets and bytes of one direction, as conntrack has counted them, if it does.
+    pub(crate) fn accounted(&self, side: Side) -> Option<(u64, u64)> {
+        /// C: `struct nf_conn_counter`, which is two 64-bit atomics.
+        type Counters = [[u64; 2]; 2];
+        // SAFETY: The entry is valid, by the type invariant; extensions of a confirmed entry stay
+        // where they are.
+        let counters: NonNull<Counters> =
+            NonNull::new(unsafe { bindings::nfo_ct_counters(self.as_raw()) })?.cast();
+        // SAFETY: The counters are in the entry; words that may change at any time.
+        let [packets, bytes] =
+            unsafe { ptr::read_volatile(&raw const (*counters.as_ptr())[side as usize]) };
+        Some((packets, bytes))
     }
 
     /// The connection's mark, 0 if it has none. May be outdated the next moment.

@@ -57,6 +57,17 @@ unsafe impl AlwaysRefCounted for Device {
     }
 }
 
+/// The name of a device.
+pub(crate) struct Name([u8; bindings::IFNAMSIZ as usize]);
+
+impl core::ops::Deref for Name {
+    type Target = CStr;
+
+    fn deref(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"?")
+    }
+}
+
 impl Device {
     /// A device of C.
     ///
@@ -73,6 +84,15 @@ impl Device {
     #[inline(always)]
     pub(super) fn as_raw(&self) -> *mut bindings::net_device {
         self.0.get()
+    }
+
+    /// The interface name. It may be changed at any time.
+    pub(crate) fn name(&self) -> Name {
+        let mut name = [0; bindings::IFNAMSIZ as usize];
+        // SAFETY: The device is valid, by the type invariant, and the array as long as a name. What
+        // is read while the name is changed is a mixture of both, and still ends.
+        unsafe { bindings::nfo_dev_name(self.as_raw(), name.as_mut_ptr().cast()) };
+        Name(name)
     }
 
     /// The interface index, unique in the namespace.

@@ -89,6 +89,17 @@ pub(crate) trait PerNamespace: Send + Sync + Sized {
     /// module. An error makes that fail.
     fn new() -> Result<Arc<Self>>;
 
+    /// The name of a file in `/proc/net` with a line for each entry of a list, for root only.
+    const LIST: &'static CStr;
+
+    /// The first entry of the list at or after a place, which is not negative as a signed number.
+    ///
+    /// Process context, may sleep. Nothing is held between calls: entries come and go meanwhile.
+    fn next_entry(&self, from: u64) -> Option<u64>;
+
+    /// Writes the line of an entry, if it is still there. As [`Self::next_entry`].
+    fn show_entry(&self, place: u64, file: &SeqFile);
+
     /// Writes the content of the file.
     ///
     /// Process context, may sleep. Called for each reading, and again from the start whenever the
@@ -177,6 +188,24 @@ impl<T: PerNamespace> Subsystem<T> {
             if file.is_null() {
                 return Err(ENOMEM);
             }
+            // SAFETY: As above. The operations are constant.
+            let list = unsafe {
+                bindings::proc_create_net_data(
+                    T::LIST.as_char_ptr(),
+                    0o440,
+                    bindings::nfo_proc_net(net),
+                    &Self::LIST_OPERATIONS,
+                    bindings::NFO_SEQ_NET_SIZE,
+                    ptr::null_mut(),
+                )
+            };
+            if list.is_null() {
+                // SAFETY: Made above; removing it waits for its readers.
+                unsafe {
+                    bindings::remove_proc_entry(T::FILE.as_char_ptr(), bindings::nfo_proc_net(net));
+                }
+                return Err(ENOMEM);
+            }
             // SAFETY: The namespace is alive.
             let area = unsafe { Self::area(net) };
             // The file may be read already, and tolerates null.
@@ -196,6 +225,7 @@ impl<T: PerNamespace> Subsystem<T> {
         // give up.
         unsafe {
             bindings::remove_proc_entry(T::FILE.as_char_ptr(), bindings::nfo_proc_net(net));
+            bindings::remove_proc_entry(T::LIST.as_char_ptr(), bindings::nfo_proc_net(net));
             let state = Self::area(net).swap(ptr::null_mut(), Relaxed);
             if !state.is_null() {
                 drop(Arc::from_raw(state));
@@ -221,6 +251,86 @@ impl<T: PerNamespace> Subsystem<T> {
         }
         0
     }
+
+    /// What the kernel calls to read the list: `start`, then `show` and `next` in turns until there
+    /// is no entry or no room, then `stop`; and `start` again where it was.
+    const LIST_OPERATIONS: bindings::seq_operations = bindings::seq_operations {
+        start: Some(Self::list_start),
+        next: Some(Self::list_next),
+        show: Some(Self::list_show),
+        stop: Some(Self::list_stop),
+    };
+
+    /// The state of the namespace whose list is read.
+    ///
+    /// # Safety
+    ///
+    /// `seq` is the list's file, being read.
+    unsafe fn listed<'a>(seq: *mut bindings::seq_file) -> Option<&'a T> {
+        // SAFETY: The file is of a namespace that is alive; its state stays until the file is
+        // removed, which waits for readers.
+        unsafe {
+            Self::area(bindings::nfo_seq_file_net(seq))
+                .load(Acquire)
+                .as_ref()
+        }
+    }
+
+    /// Goes to the first entry at or after `*position`: an entry's place, of which the pointer that
+    /// is returned is one more, so that it is not null.
+    ///
+    /// # Safety
+    ///
+    /// Only for the list's file, with a valid position.
+    unsafe extern "C" fn list_start(
+        seq: *mut bindings::seq_file,
+        position: *mut bindings::loff_t,
+    ) -> *mut c_void {
+        // SAFETY: By the contract.
+        let (state, position) = unsafe { (Self::listed(seq), &mut *position) };
+        // CAST: Positions are not negative, and places neither.
+        match state.and_then(|state| state.next_entry(*position as u64)) {
+            Some(place) => {
+                *position = place as bindings::loff_t;
+                ptr::without_provenance_mut(place.wrapping_add(1) as usize)
+            }
+            None => ptr::null_mut(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As of `list_start`.
+    unsafe extern "C" fn list_next(
+        seq: *mut bindings::seq_file,
+        _entry: *mut c_void,
+        position: *mut bindings::loff_t,
+    ) -> *mut c_void {
+        // SAFETY: By the contract. The position moves on also when there is no entry any more.
+        unsafe {
+            *position = (*position).wrapping_add(1);
+            Self::list_start(seq, position)
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Only for the list's file, with an entry from `list_start`.
+    unsafe extern "C" fn list_show(seq: *mut bindings::seq_file, entry: *mut c_void) -> c_int {
+        // SAFETY: By the contract.
+        unsafe {
+            if let Some(state) = Self::listed(seq) {
+                // CAST: Places have less bits than pointers.
+                state.show_entry(entry.addr().wrapping_sub(1) as u64, SeqFile::from_raw(seq));
+            }
+        }
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Only for the list's file. Nothing is held.
+    unsafe extern "C" fn list_stop(_seq: *mut bindings::seq_file, _entry: *mut c_void) {}
 
     /// The state of a namespace that is alive, or [`None`] if it is just being set up or is going.
     /// Any context.

@@ -74,12 +74,7 @@ impl<F: Stored> Flows<F> {
             None
         };
         if let Some(why) = why {
-            if flow.end(why, now) {
-                if flow.is_stale() {
-                    table.unmark_stale();
-                }
-                table.state.ended(why);
-            }
+            table.end_flow(flow, why, now);
         }
         if flow.is_over() {
             self.table.remove(index);
