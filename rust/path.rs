@@ -81,16 +81,8 @@ pub(crate) fn discover(
         source_port: there.source_port,
         destination_port: here.source_port,
     };
-    // What marks the packets of one direction need not mark those of the other. The connection's
-    // mark is there for both; without one, this packet's is the best guess, as in C.
-    let mark = match conn.mark() {
-        0 => packet.mark(),
-        mark => mark,
-    };
     let forward = packet.route().ok_or(Refusal::NoRoute)?;
-    let back = packet
-        .reverse_route(&forward, &reverse, mark, rcu)
-        .ok_or(Refusal::NoRoute)?;
+    let back = way_back(packet, conn, &forward, &reverse, rcu).ok_or(Refusal::NoRoute)?;
     let forward = next_hop(table, packet, forward, &there.source, rcu)?;
     let back = next_hop(table, packet, back, &here.source, rcu)?;
     Ok(match side {
@@ -103,6 +95,36 @@ pub(crate) fn discover(
             reply: forward,
         },
     })
+}
+
+/// The route of packets of the other direction.
+///
+/// What marks the packets of one direction need not mark those of the other, or mark them in the
+/// same way. Theirs may be the connection's mark, that of this packet, or none: it is taken to be
+/// the first of these by which they leave where this packet came in, or else the first by which they
+/// leave at all.
+fn way_back(
+    packet: &Packet<'_>,
+    conn: &Conn,
+    forward: &Dst,
+    reverse: &Forwarded,
+    rcu: ReadSide<'_>,
+) -> Option<Dst> {
+    let marks = [conn.mark(), packet.mark(), 0];
+    let mut first = None;
+    for (number, mark) in marks.into_iter().enumerate() {
+        if marks.iter().take(number).any(|&tried| tried == mark) {
+            continue;
+        }
+        let Some(dst) = packet.reverse_route(forward, reverse, mark, rcu) else {
+            continue;
+        };
+        if dst.device(rcu).ifindex() == packet.input() {
+            return Some(dst);
+        }
+        first = first.or(Some(dst));
+    }
+    first
 }
 
 fn next_hop(

@@ -16,9 +16,11 @@ import subprocess
 import sys
 
 impl, seed, count, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+layer = sys.argv[5] if len(sys.argv) > 5 else "none"
 libc = ctypes.CDLL(None, use_errno=True)
 rng = random.Random(seed)
 ETH_P_ALL = 3
+PACKET_AUXDATA = 8
 PACKET_VNET_HDR = 15
 SOL_PACKET = 263
 
@@ -35,6 +37,7 @@ def tap(name, dev):
     enter(name)
     s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     s.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+    s.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
     s.bind((dev, ETH_P_ALL))
     s.setblocking(False)
@@ -58,6 +61,72 @@ def csum(data, start=0):
 def addr(text):
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     return socket.inet_pton(family, text)
+
+
+def vlan(kind, number):
+    return struct.pack("!HH", kind, number)
+
+
+def session(number):
+    """A PPPoE header; its length and protocol depend on what is inside."""
+    return lambda ethertype, length: struct.pack(
+        "!HBBHHH", 0x8864, 0x11, 0, number, length + 2, {0x0800: 0x21, 0x86DD: 0x57}[ethertype])
+
+
+# What is between the client and the router, from the outside in; see layers.sh. The client's end is
+# played here, frame by frame.
+LAYERS = {
+    "none": [], "bridge": [], "bridge_untag": [],
+    "vlan": [vlan(0x8100, 10)],
+    "8021ad": [vlan(0x88A8, 10)],
+    "qinq": [vlan(0x88A8, 100), vlan(0x8100, 10)],
+    "vlan_in_vlan": [vlan(0x8100, 100), vlan(0x8100, 10)],
+    "bridge_tag": [vlan(0x8100, 10)],
+    "pppoe": [session(4660)],
+    "vlan_pppoe": [vlan(0x8100, 7), session(4661)],
+    "ipip": [], "ip6ip6": [],
+}
+TUNNELS = {"ipip": ("10.0.9.2", "10.0.9.1"), "ip6ip6": ("fd00:9::2", "fd00:9::1")}
+
+
+def wrapped(ethertype, ip_and_more):
+    """What stands between the Ethernet addresses and a packet, with the packet's EtherType."""
+    if layer in TUNNELS:
+        src, dst = map(addr, TUNNELS[layer])
+        length = len(ip_and_more)
+        if layer == "ipip":
+            head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 7, 0, 64, 4, 0) + src + dst
+            head = head[:10] + struct.pack("!H", 0xFFFF ^ csum(head)) + head[12:]
+        else:
+            head = struct.pack("!IHBB", 0x60000000, length, 41, 64) + src + dst
+        return struct.pack("!H", ethertype) + head
+    head = b""
+    for item in LAYERS[layer]:
+        if callable(item):
+            return head + item(ethertype, len(ip_and_more))
+        head += item
+    return head + struct.pack("!H", ethertype)
+
+
+def unwrapped(frame):
+    """A frame of the client's side as if there were nothing in between; None if it is another."""
+    at, items = 12, list(LAYERS[layer])
+    for item in items:
+        if callable(item):
+            if frame[at:at + 6] != item(0x0800, 0)[:6]:
+                return None
+            ethertype = {0x21: b"\x08\0", 0x57: b"\x86\xdd"}.get(
+                int.from_bytes(frame[at + 8:at + 10], "big"))
+            return ethertype and frame[:12] + ethertype + frame[at + 10:]
+        if frame[at:at + 4] != item:
+            return None
+        at += 4
+    if layer in TUNNELS:
+        size, kind = (20, 4) if layer == "ipip" else (40, 41)
+        if frame[at + 2 + (9 if size == 20 else 6)] != kind:
+            return None
+        return frame[:12] + frame[at:at + 2] + frame[at + 2 + size:]
+    return frame[:12] + frame[at:]
 
 
 class Packet:
@@ -95,7 +164,7 @@ class Packet:
                 value ^= 0x5A01
         return data[:at] + struct.pack("!H", value) + data[at + 2:], at
 
-    def frame(self, eth):
+    def frame(self, eth, inside=False):
         data, at = self.l4()
         if self.six:
             ip = struct.pack("!IHBB", 0x60000000 | self.tos << 20 | self.label, len(data),
@@ -108,6 +177,8 @@ class Packet:
             ip = ip[:10] + struct.pack("!H", 0xFFFF ^ csum(ip)) + ip[12:]
             ethertype = 0x0800
         head = eth + struct.pack("!H", ethertype)
+        if inside:
+            head = eth + wrapped(ethertype, ip + data)
         vnet = struct.pack("<BBHHHH", 0, 0, 0, 0, 0, 0)
         if self.csum == "partial":
             start = len(head) + len(ip)
@@ -192,17 +263,14 @@ table inet filter {
 }
 table inet nat {
 	chain pre { type nat hook prerouting priority dstnat;
-		iifname "r1" ip daddr 10.0.1.1 meta l4proto { tcp, udp } th dport 7000-7999 dnat ip to 10.0.2.2;
-		iifname "r1" ip6 daddr fd00:1::1 meta l4proto { tcp, udp } th dport 7000-7999 dnat ip6 to fd00:2::2; }
+		iifname != "r2" ip daddr 10.0.1.1 meta l4proto { tcp, udp } th dport 7000-7999 dnat ip to 10.0.2.2;
+		iifname != "r2" ip6 daddr fd00:1::1 meta l4proto { tcp, udp } th dport 7000-7999 dnat ip6 to fd00:2::2; }
 	chain post { type nat hook postrouting priority srcnat;
 		oifname "r2" meta l4proto { tcp, udp } th sport 5000-5999 masquerade; }
 }
 """)
 
 
-# The client's side takes larger packets than the server's.
-for name, dev in ("client", "c0"), ("router", "r1"):
-    subprocess.run(["ip", "-n", name, "link", "set", dev, "mtu", "2000"], check=True)
 def quiet_hosts():
     """From then on the hosts answer nothing by themselves."""
     for name in "client", "server":
@@ -212,8 +280,10 @@ table inet quiet { chain in { type filter hook input priority 0; meta l4proto { 
 
 
 # Every address on the links is known.
-for dev, four, six, mac in (("r1", V4[0], V6[0], C0), ("r2", V4[1], V6[1], S0)):
-    for address in (four, six):
+inside = {"none": "r1", "pppoe": None, "vlan_pppoe": None, "bridge": "br0", "bridge_tag": "br0",
+          "ipip": None, "ip6ip6": None}.get(layer, "top")
+for dev, four, six, mac in ((inside, V4[0], V6[0], C0), ("r2", V4[1], V6[1], S0)):
+    for address in (four, six) if dev else ():
         subprocess.run(["ip", "-n", "router", "neigh", "replace", address, "lladdr",
                         mac.hex(":"), "dev", dev], check=True)
 subprocess.run(["ip", "netns", "exec", "router", "sysctl", "-qw",
@@ -224,7 +294,7 @@ subprocess.run(["ip", "netns", "exec", "router", "sysctl", "-qw",
 
 
 def send(sock, packet, eth):
-    vnet, frame, _, _ = packet.frame(eth)
+    vnet, frame, _, _ = packet.frame(eth, sock is client)
     sock.send(vnet + frame)
 
 
@@ -232,9 +302,16 @@ def drain(sock):
     frames = []
     while True:
         try:
-            frames.append(sock.recv(262144))
+            raw, ancillary, _, _ = sock.recvmsg(262144, 256)
         except BlockingIOError:
             return frames
+        for level, kind, data in ancillary:
+            if level == SOL_PACKET and kind == PACKET_AUXDATA:
+                # A tag that the kernel keeps beside the frame: TP_STATUS_VLAN_VALID.
+                status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", data[:20])
+                if status & 0x10:
+                    raw = raw[:22] + struct.pack("!HH", tpid or 0x8100, tci) + raw[22:]
+        frames.append(raw)
 
 
 def await_frame(sock, want, what):
@@ -242,14 +319,18 @@ def await_frame(sock, want, what):
     for _ in range(500):
         select.select([sock], [], [], 0.01)
         for raw in drain(sock):
-            parsed = parse(raw)
+            parsed = parse(raw, sock)
             if parsed and want(parsed):
                 return parsed
     raise SystemExit(f"no {what}")
 
 
-def parse(raw):
+def parse(raw, sock=None):
     frame = raw[10:]
+    if sock is client:
+        frame = unwrapped(frame)
+        if frame is None:
+            return None
     ethertype = frame[12:14]
     if ethertype == b"\x08\0" and frame[23] in (6, 17):
         ihl = (frame[14] & 15) * 4
@@ -262,14 +343,14 @@ def parse(raw):
 
 # The conversations are recorded once, for both implementations.
 tape = "/tmp/recorded"
-if not os.path.exists(tape):
+if layer == "none" and not os.path.exists(tape):
     record(tape)
 quiet_hosts()
 setup_rules()
-tape = recorded(tape)
+tape = recorded(tape) if layer == "none" else []
 
 flows = []
-for version in V4, V6:
+for version in {"ipip": (V4,), "ip6ip6": (V6,)}.get(layer, (V4, V6)):
     for proto in 6, 17:
         for nat in "none", "snat", "dnat", "both":
             index = len(flows)
@@ -317,6 +398,9 @@ with open(out, "w") as record:
         packet.ident = rng.getrandbits(16)
         packet.ttl = rng.randrange(2, 256)
         what = rng.choice(MUTATIONS)
+        if layer != "none" and "gso" in what:
+            # A socket cannot send super-packets with all that around them.
+            what = "plain"
         if what == "ttl":
             packet.ttl = rng.choice((0, 1, 2, 255))
         elif what == "tos":

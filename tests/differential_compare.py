@@ -4,11 +4,26 @@ import sys
 
 
 def normal(line):
-    """A line without what is random in the classic path: the identification of ICMP errors."""
+    """A line without what is random: the identification of ICMP errors, and what tunnels add."""
     side, vnet, frame = line.split()
     data = bytearray.fromhex(frame)
-    if data[12:14] == b"\x08\0" and data[23] == 1:
-        data[18:20] = data[24:26] = b"\0\0"
+    # VLAN tags and PPPoE, from the outside in.
+    at = 12
+    while data[at:at + 2] in (b"\x81\0", b"\x88\xa8"):
+        at += 4
+    kind, at = bytes(data[at:at + 2]), at + 2
+    if kind == b"\x88\x64":
+        kind = {b"\0\x21": b"\x08\0", b"\0\x57": b"\x86\xdd"}.get(bytes(data[at + 6:at + 8]))
+        at += 8
+    # Of a tunnel's header: the identification, so also the checksum; the flow label.
+    if kind == b"\x08\0" and data[at + 9] == 4:
+        data[at + 4:at + 6] = data[at + 10:at + 12] = b"\0\0"
+        at += 20
+    if kind == b"\x86\xdd" and data[at + 6] == 41:
+        data[at + 1:at + 4] = bytes((data[at + 1] & 0xF0, 0, 0))
+        at += 40
+    if kind == b"\x08\0" and data[at + 9] == 1:
+        data[at + 4:at + 6] = data[at + 10:at + 12] = b"\0\0"
     return f"{side} {vnet} {data.hex()}"
 
 

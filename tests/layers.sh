@@ -86,7 +86,7 @@ layer_vlan_pppoe() {
 }
 # A bridge in the router, its port being r1.
 bridge() {
-	ip -n router link add br0 type bridge "$@"
+	ip -n router link add br0 address 02:00:00:00:01:01 type bridge "$@"
 	ip -n router link set r1 master br0
 	ip -n router link set br0 up
 }
@@ -152,5 +152,15 @@ layer_ipip() {
 	ip -n router link add top type ipip local 10.0.9.1 remote 10.0.9.2
 	ip -n client addr del 10.0.1.2/24 dev c0
 	ip -n router addr del 10.0.1.1/24 dev r1
+	addresses top top
+}
+layer_ip6ip6() {
+	addresses c0 r1
+	ip -n client addr add fd00:9::2/64 dev c0 nodad
+	ip -n router addr add fd00:9::1/64 dev r1 nodad
+	ip -n client link add top type ip6tnl mode ip6ip6 local fd00:9::2 remote fd00:9::1 encaplimit none
+	ip -n router link add top type ip6tnl mode ip6ip6 local fd00:9::1 remote fd00:9::2 encaplimit none
+	ip -n client addr del fd00:1::2/64 dev c0
+	ip -n router addr del fd00:1::1/64 dev r1
 	addresses top top
 }

@@ -256,6 +256,13 @@ impl<'a> Packet<'a> {
         Some(flow)
     }
 
+    /// The index of the device that the packet came in by: of the uppermost one.
+    pub(crate) fn input(&self) -> u32 {
+        // SAFETY: The packet's state is valid, by the type invariant, and a forwarded packet has
+        // come in by a device.
+        unsafe { bindings::nfo_dev_ifindex((*self.raw.state).in_) }
+    }
+
     /// The packet's mark.
     pub(crate) fn mark(&self) -> u32 {
         // SAFETY: The packet is valid, by the type invariant.
@@ -286,7 +293,7 @@ impl<'a> Packet<'a> {
         // reference. The flags are eight bits, and common to both families.
         unsafe {
             let state = &*self.raw.state;
-            flow.u.__fl_common.flowic_iif = bindings::nfo_dev_ifindex(state.in_) as c_int;
+            flow.u.__fl_common.flowic_iif = self.input() as c_int;
             flow.u.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
             bindings::nf_route(state.net, &mut dst, &mut flow, false, number);
             let dst = Dst::from_raw(NonNull::new(dst)?, family);
