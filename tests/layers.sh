@@ -36,6 +36,8 @@ bare() {
 }
 
 layer_none() { addresses c0 r1; }
+# A device that the one who plays the client makes for himself.
+layer_tap() { :; }
 # vlan PROTOCOL ID over DEVICE as NAME, in a namespace
 vlan() { ip -n "$1" link add link "$2" name "$3" type vlan proto "$4" id "$5" && ip -n "$1" link set "$3" up; }
 layer_vlan() {
