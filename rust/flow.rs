@@ -57,8 +57,6 @@ pub(crate) struct Direction<F: Ip> {
     /// The flow's state as this direction knows it. The original direction's is the one that
     /// decides; the other follows, so that packets read their own line only.
     pub(crate) state: state::Cell,
-    /// Packets have found the next hop outdated.
-    stale: AtomicBool,
     /// When this direction has been idle for too long, in ticks.
     deadline: AtomicU32,
     /// Replaced when the path changes and the flow goes on.
@@ -81,6 +79,8 @@ impl<F: Ip> Direction<F> {
 pub(crate) struct Flow<F: Ip> {
     directions: [Direction<F>; 2],
     pub(crate) protocol: Protocol,
+    /// Packets have found a next hop outdated.
+    stale: AtomicBool,
     /// When it was made, in ticks.
     born: u32,
     pub(crate) links: Links,
@@ -120,13 +120,13 @@ impl<F: Ip> Flow<F> {
             rewrite,
             state: state::Cell::new(),
             deadline: AtomicU32::new(deadline),
-            stale: AtomicBool::new(false),
             next_hop: RcuSlot::new(half.next_hop),
             conn: ARef::from(conn),
         };
         Self {
             directions: [direction(original, first), direction(reply, second)],
             protocol,
+            stale: AtomicBool::new(false),
             born: now,
             links: Links::new(),
         }
@@ -152,24 +152,25 @@ impl<F: Ip> Flow<F> {
         self.directions.iter().any(|d| f(d.next_hop.get(rcu)))
     }
 
-    /// Notes that packets of one direction find their next hop outdated. True if that is new for
-    /// the flow.
-    pub(crate) fn mark_stale(&self, side: Side) -> bool {
-        let [original, reply] = &self.directions;
-        let is_new = !original.stale.load(Relaxed) && !reply.stale.load(Relaxed);
-        !self.direction(side).stale.swap(true, Relaxed) && is_new
+    /// Notes that packets find a next hop outdated. True if that is new.
+    pub(crate) fn mark_stale(&self) -> bool {
+        !self.is_stale() && !self.stale.swap(true, Relaxed)
     }
 
-    /// Whether packets of some direction find their next hop outdated.
+    /// Whether packets have found a next hop outdated.
     pub(crate) fn is_stale(&self) -> bool {
-        self.directions.iter().any(|d| d.stale.load(Relaxed))
+        self.stale.load(Relaxed)
+    }
+
+    /// Forgets that. True for the one caller who did.
+    pub(crate) fn clear_stale(&self) -> bool {
+        self.stale.swap(false, Relaxed)
     }
 
     /// Gives both directions new next hops. Packets come in as before, or it is another flow.
     pub(crate) fn reroute(&self, original: RcuArc<NextHop>, reply: RcuArc<NextHop>) {
         for (direction, next_hop) in self.directions.iter().zip([original, reply]) {
             direction.next_hop.set(next_hop);
-            direction.stale.store(false, Relaxed);
         }
     }
 

@@ -223,8 +223,7 @@ pub(crate) struct FlowTable {
     v6: Flows<V6>,
     #[pin]
     pub(crate) next_hops: NextHops,
-    /// At least as many flows have found a next hop outdated, and not been given another: while it
-    /// is zero, nobody needs to look for them.
+    /// The flows that have found a next hop outdated, and not been given another.
     stale: AtomicU32,
 }
 
@@ -278,9 +277,7 @@ impl FlowTable {
         if !flow.end(why, now) {
             return false;
         }
-        if flow.is_stale() {
-            self.unmark_stale();
-        }
+        self.clear_stale(flow);
         self.state.ended(why);
         trace::flow_ended(flow.conn(), why.c_name());
         true
@@ -306,15 +303,20 @@ impl FlowTable {
 
     /// Notes that packets of a flow find their next hop outdated. Softirq.
     pub(crate) fn mark_stale<F: Stored>(&self, found: &Found<'_, Flow<F>>) {
-        if found.object.mark_stale(found.side) {
+        if found.object.mark_stale() {
             self.stale.fetch_add(1, Relaxed);
+            // Nobody waits for what ends a flow that has ended already.
+            if found.object.is_over() {
+                self.clear_stale(found.object);
+            }
         }
     }
 
-    /// Notes that a flow is stale no more, or no more at all.
-    fn unmark_stale(&self) {
-        let less = |n: u32| n.checked_sub(1);
-        let _ = self.stale.fetch_update(Relaxed, Relaxed, less);
+    /// Notes that a flow waits for no new next hop, or not any more.
+    fn clear_stale<F: Stored>(&self, flow: &Flow<F>) {
+        if flow.clear_stale() {
+            self.stale.fetch_sub(1, Relaxed);
+        }
     }
 
     /// Gives a flow new next hops for both directions. Softirq.
@@ -324,10 +326,8 @@ impl FlowTable {
         original: RcuArc<NextHop>,
         reply: RcuArc<NextHop>,
     ) {
-        if flow.is_stale() {
-            self.unmark_stale();
-        }
         flow.reroute(original, reply);
+        self.clear_stale(flow);
         self.state.rerouted();
     }
 
