@@ -58,7 +58,7 @@ ruleset() {
 		table inet filter {
 			flowtable ft {
 				hook ingress priority filter
-				devices = { r1, r2 }
+				devices = { ${devices:-r1, r2} }
 				counter
 			}
 			counter original { }
