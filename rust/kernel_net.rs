@@ -59,6 +59,7 @@ pub(crate) mod namespace;
 pub(crate) mod neighbour;
 pub(crate) mod netfilter;
 pub(crate) mod nft;
+pub(crate) mod notifier;
 pub(crate) mod percpu;
 pub(crate) mod random;
 pub(crate) mod rcu;

@@ -96,8 +96,8 @@ impl kernel::InPlaceModule for NftOffload {
         try_pin_init!(Self {
             callbacks: Callbacks,
             namespaces <- namespace::Subsystem::register(),
-            stations <- bridge::Notifier::register(events::Stations),
-            devices <- device::Notifier::register(events::Devices),
+            stations <- bridge::notifier(events::Stations),
+            devices <- device::notifier(events::Devices),
             type_ipv4 <- flowtable::Registration::register(Family::Ipv4, module),
             type_ipv6 <- flowtable::Registration::register(Family::Ipv6, module),
             type_inet <- flowtable::Registration::register(Family::Inet, module),

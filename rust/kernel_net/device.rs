@@ -18,6 +18,10 @@
 
 use crate::bindings;
 use crate::kernel_net::namespace::Namespace;
+use crate::kernel_net::notifier::{
+    Chain,
+    Registration, //
+};
 use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::sync::aref::AlwaysRefCounted;
@@ -194,90 +198,50 @@ pub(crate) trait Notified: Send + Sync {
     fn event(&self, device: &Device, event: Event);
 }
 
+/// The chain of device events (C: `register_netdevice_notifier`).
+pub(crate) struct Devices<T: Notified>(T);
+
 /// A registration for the events of all devices in all namespaces.
 ///
-/// Dropping it ends the events. Process context, without RTNL, for both.
+/// Dropping it ends the events. Process context, without RTNL.
+pub(crate) type Notifier<T> = Registration<Devices<T>>;
+
+/// Registers.
 ///
-/// # Invariants
+/// Devices that are there already are announced by the kernel; such events are none of [`Event`],
+/// so that `who` hears nothing before something changes. When the registration is dropped, however,
+/// each device appears to go down and to be unregistered, so that `who` hears of every device once
+/// more.
 ///
-/// `block` is registered, and pinned with `who`.
-#[pin_data(PinnedDrop)]
-pub(crate) struct Notifier<T: Notified> {
-    /// What the chain links.
-    #[pin]
-    block: Opaque<bindings::notifier_block>,
-    /// Found by the callback from the address of `block`.
-    who: T,
+/// Process context, without RTNL, which is taken.
+pub(crate) fn notifier<T: Notified>(who: T) -> impl PinInit<Notifier<T>, Error> {
+    Registration::new(Devices(who))
 }
 
-// SAFETY: The notifier chain is changed under locks of its own, from whatever task; `T` is `Send`.
-unsafe impl<T: Notified> Send for Notifier<T> {}
-// SAFETY: There is nothing to be done with a shared registration; `T`, which callbacks share, is
-// `Sync`.
-unsafe impl<T: Notified> Sync for Notifier<T> {}
-
-impl<T: Notified> Notifier<T> {
-    /// Registers (C: `register_netdevice_notifier`).
-    ///
-    /// Devices that are there already are announced by the kernel; such events are none of
-    /// [`Event`], so that `who` hears nothing before something changes. When the registration is
-    /// dropped, however, each device appears to go down and to be unregistered, so that `who` hears
-    /// of every device once more.
-    ///
-    /// Process context, without RTNL, which is taken.
-    pub(crate) fn register(who: T) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            who,
-            block <- Opaque::try_ffi_init(|slot: *mut bindings::notifier_block| {
-                let block = bindings::notifier_block {
-                    notifier_call: Some(Self::callback),
-                    ..Default::default()
-                };
-                // SAFETY: The slot is valid for writes and pinned until dropped, which unregisters.
-                // `who` is initialised already: fields are, in the order written here.
-                unsafe {
-                    slot.write(block);
-                    kernel::error::to_result(bindings::register_netdevice_notifier(slot))
-                }
-            }),
-        })
+// SAFETY: These are the functions of that chain, which waits for its callbacks.
+unsafe impl<T: Notified> Chain for Devices<T> {
+    unsafe fn register(block: *mut bindings::notifier_block) -> c_int {
+        // SAFETY: By the contract.
+        unsafe { bindings::register_netdevice_notifier(block) }
     }
 
-    /// The C callback: translates the event.
-    ///
-    /// # Safety
-    ///
-    /// Only for the notifier chain, with the block of a live `Notifier<T>`.
-    unsafe extern "C" fn callback(
-        block: *mut bindings::notifier_block,
-        event: c_ulong,
-        info: *mut c_void,
-    ) -> c_int {
-        // CAST: Event numbers are small.
-        let event = match event as u32 {
+    unsafe fn unregister(block: *mut bindings::notifier_block) {
+        // SAFETY: By the contract.
+        unsafe { bindings::unregister_netdevice_notifier(block) };
+    }
+
+    unsafe fn notify(&self, event: u32, info: *mut c_void) {
+        let event = match event {
             bindings::NFO_NETDEV_DOWN => Event::Down,
             bindings::NFO_NETDEV_UNREGISTER => Event::Unregister,
             bindings::NFO_NETDEV_CHANGEMTU => Event::ChangeMtu,
             bindings::NFO_NETDEV_CHANGEADDR => Event::ChangeAddress,
-            _ => return 0,
+            _ => return,
         };
-        // SAFETY: By the contract the block is that of a `Notifier<T>`, whose other fields are
-        // initialised and shared. Device events come with a device, which stays as long as RTNL is
-        // held.
+        // SAFETY: By the contract, and because device events come with a device.
         unsafe {
-            let this = &*kernel::container_of!(Opaque::cast_from(block), Self, block);
             let dev = bindings::nfo_netdev_notifier_info_to_dev(info);
-            this.who.event(Device::from_raw(dev), event);
+            self.0.event(Device::from_raw(dev), event);
         }
-        0
-    }
-}
-
-#[pinned_drop]
-impl<T: Notified> PinnedDrop for Notifier<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Registered, by the type invariant. The function has waited for callbacks when it
-        // returns, since those are called under RTNL, and `who` is dropped after this.
-        unsafe { bindings::unregister_netdevice_notifier(self.block.get()) };
     }
 }
