@@ -70,3 +70,22 @@ kernel_dir() {
 module_dir() {
 	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "$1"
 }
+
+# What make is told about the compiler for a flavour.
+compiler_of() {
+	case $1 in
+	# Without a threshold, clang's large code model puts all data into sections (.lbss, .ldata) that the
+	# linker script of User-mode Linux knows nothing of; then lockdep takes locks for corrupted.
+	um-debug) echo CC=clang HOSTCC=clang KCFLAGS=-mlarge-data-threshold=2147483647 ;;
+	stock) echo CC=x86_64-linux-gnu-gcc-16 HOSTCC=gcc-16 ;;
+	*) echo CC=gcc-16 HOSTCC=gcc-16 ;;
+	esac
+}
+
+# The kernel's name for the architecture of a flavour.
+arch_of() {
+	case $1 in
+	um*) echo um ;;
+	*) echo x86_64 ;;
+	esac
+}

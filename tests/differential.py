@@ -47,13 +47,17 @@ def tap(name, dev):
 
 class Tap:
     """The far end of a tap device of the router, in the client's place: what comes out of it is as a
-    network card says it is, also that its checksum has been verified."""
+    network card says it is, also that its checksum has been verified. `pieces`: every packet is in
+    fragments of memory, cut wherever it happens, in the middle of headers too."""
 
-    def __init__(self, dev):
+    def __init__(self, dev, pieces):
+        self.pieces = pieces
         enter("router")
         self.fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-        # TUNSETIFF: IFF_TAP, IFF_NO_PI, IFF_VNET_HDR.
-        fcntl.ioctl(self.fd, 0x400454CA, struct.pack("16sH22x", dev.encode(), 0x5002))
+        # TUNSETIFF: IFF_TAP, IFF_NO_PI, IFF_VNET_HDR; IFF_NAPI, IFF_NAPI_FRAGS.
+        fcntl.ioctl(self.fd, 0x400454CA,
+                    struct.pack("16sH22x", dev.encode(), 0x5032 if pieces else 0x5002))
+        subprocess.run(["ip", "netns", "exec", "router", "ethtool", "-K", dev, "gro", "off"], check=True)
         # TUNSETOFFLOAD: checksums, TSO for both versions, USO.
         fcntl.ioctl(self.fd, 0x400454D0, 0x67)
         subprocess.run(["ip", "-n", "router", "-batch", "-"], text=True, check=True, input=f"""
@@ -73,7 +77,17 @@ addr add fd00:1::1/64 dev {dev} nodad
         if data[0] == 0 and rng.random() < 0.5:
             # VIRTIO_NET_HDR_F_DATA_VALID
             data = b"\x02" + data[1:]
-        os.write(self.fd, data)
+        if not self.pieces:
+            os.write(self.fd, data)
+            return
+        parts, at = [data[:10]], 10
+        while at < len(data):
+            # The device wants to see an Ethernet header, and no piece larger than a page.
+            size = rng.choice((rng.randrange(14, 80), 1500)) if at == 10 else rng.choice(
+                (rng.randrange(1, 60), rng.randrange(60, 4000)) if len(parts) < 14 else (4000,))
+            parts.append(data[at:at + size])
+            at += size
+        os.writev(self.fd, parts)
 
     def recvmsg(self, size, _):
         return os.read(self.fd, size), [], 0, None
@@ -119,7 +133,7 @@ LAYERS = {
     "bridge_tag": [vlan(0x8100, 10)],
     "pppoe": [session(4660)],
     "vlan_pppoe": [vlan(0x8100, 7), session(4661)],
-    "ipip": [], "ip6ip6": [], "tap": [],
+    "ipip": [], "ip6ip6": [], "tap": [], "pieces": [],
 }
 TUNNELS = {"ipip": ("10.0.9.2", "10.0.9.1"), "ip6ip6": ("fd00:9::2", "fd00:9::1")}
 
@@ -284,7 +298,8 @@ def recorded(path):
             for side, connection, raw in (line.split() for line in open(path))]
 
 
-client = Tap("lan0") if layer == "tap" else tap("client", "c0")
+on_tap = layer in ("tap", "pieces")
+client = Tap("lan0", layer == "pieces") if on_tap else tap("client", "c0")
 server = tap("server", "s0")
 V4 = ("10.0.1.2", "10.0.2.2", "10.0.1.1", "10.0.2.1")
 V6 = ("fd00:1::2", "fd00:2::2", "fd00:1::1", "fd00:2::1")
@@ -304,7 +319,7 @@ table inet nat {
 	chain post { type nat hook postrouting priority srcnat;
 		oifname "r2" meta l4proto { tcp, udp } th sport 5000-5999 masquerade; }
 }
-""").replace("r1,", "lan0," if layer == "tap" else "r1,"))
+""").replace("r1,", "lan0," if on_tap else "r1,"))
 
 
 def quiet_hosts():
@@ -317,7 +332,7 @@ table inet quiet { chain in { type filter hook input priority 0; meta l4proto { 
 
 # Every address on the links is known.
 inside = {"none": "r1", "pppoe": None, "vlan_pppoe": None, "bridge": "br0", "bridge_tag": "br0",
-          "tap": "lan0", "ipip": None, "ip6ip6": None}.get(layer, "top")
+          "tap": "lan0", "pieces": "lan0", "ipip": None, "ip6ip6": None}.get(layer, "top")
 for dev, four, six, mac in ((inside, V4[0], V6[0], C0), ("r2", V4[1], V6[1], S0)):
     for address in (four, six) if dev else ():
         subprocess.run(["ip", "-n", "router", "neigh", "replace", address, "lladdr",
@@ -329,9 +344,96 @@ subprocess.run(["ip", "netns", "exec", "router", "sysctl", "-qw",
                 "net.netfilter.nf_flowtable_udp_timeout=600"], check=True)
 
 
-def send(sock, packet, eth):
-    vnet, frame, _, _ = packet.frame(eth, sock is client)
+def send(sock, packet, eth, bend=None):
+    vnet, frame, transport, _ = packet.frame(eth, sock is client)
+    if bend:
+        network = transport - (40 if packet.six else 20 + len(packet.options))
+        frame = bend(bytearray(frame), network, transport, packet)
     sock.send(vnet + frame)
+    # Differences that are meant, see docs/differences.md: ours does not forward frames for others, nor
+    # a version of IP that is not the EtherType's.
+    return bend is other_host or (bend in (ip_first, one_byte)
+                                  and frame[network] >> 4 != (6 if packet.six else 4))
+
+
+# What nobody means well with: each takes a frame and where its headers are, and returns another.
+def short(frame, network, transport, packet):
+    return frame[:rng.choice((rng.randrange(14, len(frame)), rng.randrange(14, transport + 20)))]
+
+
+def ip_length(frame, network, transport, packet):
+    at, right = (network + 4, len(frame) - network - 40) if packet.six else (network + 2, len(frame) - network)
+    wrong = rng.choice((0, 1, 19, 20, 27, 28, 39, 40, 47, 48, right - 1, right + 1, 65535))
+    frame[at:at + 2] = struct.pack("!H", wrong & 0xFFFF)
+    if not packet.six and rng.random() < 0.8:
+        frame[network + 10:network + 12] = b"\0\0"
+        frame[network + 10:network + 12] = struct.pack(
+            "!H", 0xFFFF ^ csum(bytes(frame[network:network + 20])))
+    return frame
+
+
+def ip_first(frame, network, transport, packet):
+    frame[network] = rng.choice((frame[network] & 0xF0 | rng.randrange(16), rng.randrange(256)))
+    return frame
+
+
+def l4_length(frame, network, transport, packet):
+    if packet.proto == 6:
+        frame[transport + 12] = rng.randrange(16) << 4
+    else:
+        frame[transport + 4:transport + 6] = struct.pack(
+            "!H", rng.choice((0, 7, 8, rng.randrange(65536))))
+    return frame
+
+
+def one_byte(frame, network, transport, packet):
+    at = rng.randrange(network, min(len(frame), transport + 20))
+    # FIN, RST and SYN would change what the flow does next, and a TTL of 1 earns an error.
+    if at != transport + 13:
+        frame[at] = rng.randrange(256)
+    return frame
+
+
+def nested(frame, network, transport, packet):
+    tags = b"".join(struct.pack("!HH", rng.choice((0x8100, 0x88A8)), rng.choice((1, 10, 100, 4095)))
+                    for _ in range(rng.randrange(1, 5)))
+    if rng.random() < 0.3:
+        tags += session(rng.choice((4660, 4661)))(0x86DD if packet.six else 0x0800, len(frame) - network)
+        return frame[:12] + tags + frame[network:]
+    return frame[:12] + tags + frame[12:]
+
+
+def bare_packet(frame, network, transport, packet):
+    return frame[:12] + (b"\x86\xdd" if packet.six else b"\x08\0") + frame[network:]
+
+
+def ppp(frame, network, transport, packet):
+    """Another session, another protocol, a length that is wrong; not another version, type or code,
+    at which C does not look."""
+    if frame[network - 8:network - 6] != b"\x11\0":
+        return bare_packet(frame, network, transport, packet)
+    at, value = rng.choice((
+        (network - 6, rng.randrange(65536)),
+        (network - 4, rng.choice((0, 1, 2, rng.randrange(65536), 65535))),
+        (network - 2, rng.choice((0x0021, 0x0057, 0xC021, 0x8021, 0x2100, 0x2145, 0xFFFF, 0)))))
+    frame[at:at + 2] = struct.pack("!H", value)
+    return frame
+
+
+def ethertype(frame, network, transport, packet):
+    frame[12:14] = rng.choice((b"\x08\0", b"\x86\xdd", b"\x88\x64", b"\x88\x63", b"\x81\0",
+                               b"\x88\xa8", b"\x08\x06", b"\0\x40"))
+    return frame
+
+
+def other_host(frame, network, transport, packet):
+    frame[:6] = rng.choice((bytes.fromhex("02ffffffff01"), bytes.fromhex("ffffffffffff"),
+                            bytes.fromhex("01005e000001")))
+    return frame
+
+
+HOSTILE = {bend.__name__: bend for bend in (
+    short, ip_length, ip_first, l4_length, one_byte, nested, bare_packet, ppp, ethertype, other_host)}
 
 
 def drain(sock):
@@ -421,8 +523,10 @@ nft('insert rule inet filter forward drop')
 drain(client), drain(server)
 
 MUTATIONS = ("plain", "plain", "plain", "ttl", "tos", "wrong", "zero", "partial", "padding", "frag",
-             "df", "options", "long", "flags", "other", "label", "empty", "gso", "large gso")
-sent = {}
+             "df", "options", "long", "flags", "other", "label", "empty", "gso", "large gso", *HOSTILE)
+# What has left without a number in it.
+UNNUMBERED = 99999999
+sent = {UNNUMBERED: ("same", "short")}
 with open(out, "w") as record:
     for number in range(count):
         original, reply, nat = rng.choice(flows)
@@ -434,7 +538,7 @@ with open(out, "w") as record:
         packet.ident = rng.getrandbits(16)
         packet.ttl = rng.randrange(2, 256)
         what = rng.choice(MUTATIONS)
-        if layer not in ("none", "tap") and "gso" in what:
+        if layer != "none" and not on_tap and "gso" in what:
             # A socket cannot send super-packets with all that around them.
             what = "plain"
         if what == "ttl":
@@ -473,8 +577,9 @@ with open(out, "w") as record:
             packet.label = rng.getrandbits(20)
         elif what == "empty":
             packet.payload = mark
-        send(client if forward else server, packet, (R1 + C0) if forward else (R2 + S0))
-        sent[number] = (what, nat, "there" if forward else "back")
+        meant = send(client if forward else server, packet, (R1 + C0) if forward else (R2 + S0),
+                     HOSTILE.get(what))
+        sent[number] = ("meant" if meant else "same", what, nat, "there" if forward else "back")
         if number % 64 == 63 or number == count - 1:
             # The router is a queue away: what has not come after silence is not coming.
             idle = 0
@@ -487,13 +592,14 @@ with open(out, "w") as record:
                         if frame[6:12] in (C0, S0):
                             continue
                         at = frame.find(b"#", 34)
-                        while at >= 0 and not frame[at + 1:at + 9].isdigit():
+                        while at >= 0 and not (frame[at + 1:at + 9].isdigit()
+                                               and frame[at + 9:at + 10] == b"#"):
                             at = frame.find(b"#", at + 1)
-                        if at >= 0:
-                            n = int(frame[at + 1:at + 9])
-                            vnet = raw[:10]
-                            record.write(f"{n:08d} {side} {vnet.hex()} {frame.hex()}\n")
-                            got += 1
+                        if at < 0 and not parse(raw, sock):
+                            continue
+                        n = int(frame[at + 1:at + 9]) if at >= 0 else UNNUMBERED
+                        record.write(f"{n:08d} {side} {raw[:10].hex()} {frame.hex()}\n")
+                        got += 1
                 idle = 0 if got else idle + 1
                 select.select([client, server], [], [], 0.01)
 
@@ -506,7 +612,7 @@ with open(out, "a") as record_file:
         drain(client), drain(server)
         (client if side == "c" else server).send(raw)
         number = RECORDED + index
-        sent[number] = ("recorded", f"connection {connection}", side)
+        sent[number] = ("same", "recorded", f"connection {connection}", side)
         for _ in range(20):
             select.select([client, server], [], [], 0.01)
             left = [(name, got) for sock, name, mac in ((client, "c", C0), (server, "s", S0))
@@ -523,5 +629,5 @@ with open(out + ".sent", "w") as file:
 left = sum(1 for _ in open(out))
 with open(out + ".summary", "w") as file:
     file.write(f"{impl}: {len(flows)} connections, {count} generated and "
-               f"{len(sent) - count} recorded packets sent, {left} frames left\n")
+               f"{len(sent) - 1 - count} recorded packets sent, {left} frames left\n")
 assert left > count // 2, left

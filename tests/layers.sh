@@ -30,6 +30,12 @@ bare() {
 			ip -n $ns link del "$dev" 2>/dev/null
 		done
 	done
+	for dev in client:c0 server:s0; do
+		ip netns exec "${dev%:*}" ethtool -K "${dev#*:}" tso on gso on 2>/dev/null
+	done
+	for dev in r1 r2; do
+		in_router ethtool -K $dev gro off 2>/dev/null
+	done
 	ip -n client link set c0 down address 02:00:00:00:01:02 up
 	ip -n client addr flush dev c0 scope global
 	ip -n router addr flush dev r1 scope global
@@ -39,6 +45,7 @@ bare() {
 layer_none() { addresses c0 r1; }
 # A device that the one who plays the client makes for himself.
 layer_tap() { :; }
+layer_pieces() { :; }
 # vlan PROTOCOL ID over DEVICE as NAME, in a namespace
 vlan() { ip -n "$1" link add link "$2" name "$3" type vlan proto "$4" id "$5" && ip -n "$1" link set "$3" up; }
 layer_vlan() {
@@ -147,15 +154,65 @@ layer_pppoe_on_bridge() {
 	sessions c0 br0 4662
 	addresses ppp0 ppp0
 }
+# IPv4 through IPv4, between the addresses of the devices that have them now.
+ipip_over() { # DEVICE OF THE CLIENT, OF THE ROUTER
+	ip -n client addr add 10.0.9.2/24 dev "$1"
+	ip -n router addr add 10.0.9.1/24 dev "$2"
+	ip -n client link add topip type ipip local 10.0.9.2 remote 10.0.9.1
+	ip -n router link add topip type ipip local 10.0.9.1 remote 10.0.9.2
+	ip -n client addr del 10.0.1.2/24 dev "$1"
+	ip -n router addr del 10.0.1.1/24 dev "$2"
+	addresses topip topip
+}
 layer_ipip() {
 	addresses c0 r1
-	ip -n client addr add 10.0.9.2/24 dev c0
-	ip -n router addr add 10.0.9.1/24 dev r1
-	ip -n client link add top type ipip local 10.0.9.2 remote 10.0.9.1
-	ip -n router link add top type ipip local 10.0.9.1 remote 10.0.9.2
-	ip -n client addr del 10.0.1.2/24 dev c0
-	ip -n router addr del 10.0.1.1/24 dev r1
-	addresses top top
+	ipip_over c0 r1
+}
+layer_ipip_over_vlan() {
+	layer_vlan
+	ipip_over top top
+}
+layer_ipip_over_qinq() {
+	layer_qinq
+	ipip_over top top
+}
+layer_ipip_over_bridge() {
+	layer_bridge
+	ipip_over c0 br0
+}
+layer_ipip_over_vlan_on_bridge() {
+	layer_vlan_on_bridge
+	ipip_over top top
+}
+layer_ipip_over_pppoe() {
+	layer_pppoe
+	ipip_over ppp0 ppp0
+}
+# Segments of real size, which the router's devices join to large packets as network cards do.
+joined() {
+	local dev
+	for dev in client:c0 server:s0; do
+		ip netns exec "${dev%:*}" ethtool -K "${dev#*:}" tso off gso off
+	done
+	for dev in r1 r2; do
+		in_router ethtool -K $dev gro on
+	done
+}
+layer_joined() {
+	joined
+	addresses c0 r1
+}
+layer_joined_vlan() {
+	joined
+	layer_vlan
+}
+layer_joined_pppoe() {
+	joined
+	layer_pppoe
+}
+layer_joined_vlan_pppoe() {
+	joined
+	layer_vlan_pppoe
 }
 layer_ip6ip6() {
 	addresses c0 r1
