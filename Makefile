@@ -6,7 +6,7 @@
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
-	@echo 'make test-debug  under a kernel with lockdep, leak detection and fault injection'
+	@echo 'make test-debug  under kernels with KASAN, lockdep, leak detection, failing allocations, KCSAN'
 	@echo 'make check     format, lints, layers, shell scripts'
 	@echo 'make kunit     unit tests in the kernel, in User-mode Linux and on x86_64'
 	@echo 'make module KDIR=...  the module against any prepared kernel tree'

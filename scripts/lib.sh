@@ -71,15 +71,21 @@ module_dir() {
 	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "$1"
 }
 
-# What make is told about the compiler for a flavour.
+# What make is told about the compiler for a flavour, a line each.
 compiler_of() {
+	local cc=gcc-16 hostcc=gcc-16
 	case $1 in
-	# Without a threshold, clang's large code model puts all data into sections (.lbss, .ldata) that the
-	# linker script of User-mode Linux knows nothing of; then lockdep takes locks for corrupted.
-	um-debug) echo CC=clang HOSTCC=clang KCFLAGS=-mlarge-data-threshold=2147483647 ;;
-	stock) echo CC=x86_64-linux-gnu-gcc-16 HOSTCC=gcc-16 ;;
-	*) echo CC=gcc-16 HOSTCC=gcc-16 ;;
+	stock) cc=x86_64-linux-gnu-gcc-16 ;;
+	um-debug)
+		cc=clang hostcc=clang
+		# Without a threshold, clang's large code model puts all data into sections (.lbss, .ldata)
+		# that the linker script of User-mode Linux does not know; lockdep then knows no lock.
+		echo "KCFLAGS=-mlarge-data-threshold=2147483647 -Wno-unused-command-line-argument"
+		# With a frame pointer, the return from the stub's signal handler finds its frame shifted.
+		echo "CFLAGS_stub.o=-fno-pic -fno-stack-protector -fomit-frame-pointer"
+		;;
 	esac
+	printf '%s\n' "CC=$cc" "HOSTCC=$hostcc"
 }
 
 # The kernel's name for the architecture of a flavour.

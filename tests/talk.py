@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A connection to an echo server that says as much as it is told to, line by line."""
+"""A connection to an echo server that says as much as it is told to: lines with a number of packets,
+and their size if it is not 8 bytes."""
 import socket
 import sys
 
@@ -15,18 +16,19 @@ if kind == "tcp":
 number = 0
 for line in sys.stdin:
     try:
-        for _ in range(int(line)):
+        count, size = (line.split() + ["8"])[:2]
+        for _ in range(int(count)):
             number += 1
-            data = b"%08d" % number
+            data = (b"%08d" % number).ljust(int(size), b".")
             # UDP may lose a packet when the path changes; TCP may not. The first one takes its time:
             # sent twice before the answer, it would be offloaded before conntrack has seen a reply.
             s.settimeout(15 if kind == "tcp" else 5 if number == 1 else 0.3)
             for _ in range(1 if kind == "tcp" else 20):
                 s.sendall(data)
                 try:
-                    back = s.recv(8)
-                    while len(back) < 8 or (kind == "udp" and back != data):
-                        back = back + s.recv(8 - len(back)) if kind == "tcp" else s.recv(8)
+                    back = s.recv(65536)
+                    while len(back) < len(data) or (kind == "udp" and back != data):
+                        back = back + s.recv(65536) if kind == "tcp" else s.recv(65536)
                     break
                 except TimeoutError:
                     back = b""
