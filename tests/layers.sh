@@ -36,6 +36,10 @@ bare() {
 	for dev in r1 r2; do
 		in_router ethtool -K $dev gro off 2>/dev/null
 	done
+	for ns in router server; do
+		ip -n $ns xfrm state flush
+		ip -n $ns xfrm policy flush
+	done
 	ip -n client link set c0 down address 02:00:00:00:01:02 up
 	ip -n client addr flush dev c0 scope global
 	ip -n router addr flush dev r1 scope global
@@ -239,4 +243,23 @@ layer_gretap() {
 	in_client ethtool -K top tx off >/dev/null 2>&1
 	devices="top, r2"
 	addresses top top
+}
+# Encrypted between the router and the server: nothing is between the client and the router.
+layer_ipsec() {
+	local ns spi key
+	key=$(printf '%040d' 42)
+	for ns in router server; do
+		for spi in 1:10.0.2.1:10.0.2.2 2:10.0.2.2:10.0.2.1; do
+			IFS=: read -r spi from to <<<"$spi"
+			ip -n $ns xfrm state add src "$from" dst "$to" proto esp spi "$spi" reqid "$spi" \
+				mode tunnel aead 'rfc4106(gcm(aes))' "0x$key" 128
+		done
+	done
+	set -- src 10.0.1.0/24 dst 10.0.2.2/32 tmpl src 10.0.2.1 dst 10.0.2.2 proto esp reqid 1 mode tunnel
+	ip -n router xfrm policy add dir out "${@:1:4}" "${@:5}"
+	ip -n server xfrm policy add dir in "${@:1:4}" "${@:5}"
+	set -- src 10.0.2.2/32 dst 10.0.1.0/24 tmpl src 10.0.2.2 dst 10.0.2.1 proto esp reqid 2 mode tunnel
+	ip -n server xfrm policy add dir out "${@:1:4}" "${@:5}"
+	ip -n router xfrm policy add dir fwd "${@:1:4}" "${@:5}"
+	addresses c0 r1
 }
