@@ -95,6 +95,7 @@ u64 nfo_per_cpu_sum(u64 __percpu *counter);
 
 /* skb */
 bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len);
+bool nfo_skb_shared(const struct sk_buff *skb);
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 bool nfo_skb_is_gso(const struct sk_buff *skb);
 bool nfo_skb_mac_header_was_set(const struct sk_buff *skb);

@@ -174,7 +174,12 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     }
     let headroom = next_hop.headroom.saturating_sub(at);
     if !skb.make_writable(headers.len.wrapping_add(at), headroom) {
-        return bypass(skb, Bypass::NoMemory);
+        let why = if skb.is_shared() {
+            Bypass::Shared
+        } else {
+            Bypass::NoMemory
+        };
+        return bypass(skb, why);
     }
     if WRAPPED && tunnel && !skb.leave_tunnel() {
         return bypass(skb, Bypass::NoMemory);

@@ -121,6 +121,8 @@ reasons! {
         OtherHost = "other_host",
         /// No memory to make it writable.
         NoMemory = "no_memory",
+        /// It cannot be made writable: somebody else holds it.
+        Shared = "shared",
     }
 }
 

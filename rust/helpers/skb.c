@@ -5,6 +5,11 @@ bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len)
 	return pskb_may_pull(skb, len);
 }
 
+bool nfo_skb_shared(const struct sk_buff *skb)
+{
+	return skb_shared(skb);
+}
+
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
 {
 	return skb_cow_head(skb, headroom);

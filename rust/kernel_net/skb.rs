@@ -252,8 +252,16 @@ impl<'a> Skb<'a> {
     /// more, which the borrow sees to.
     #[inline(always)]
     pub(crate) fn pull(&mut self, len: u32) -> bool {
+        self.linear_len() >= len
+            // SAFETY: Valid by the type invariant. The buffer is only replaced if nobody else has it.
+            || !self.is_shared() && unsafe { bindings::nfo_pskb_may_pull(self.raw.as_ptr(), len) }
+    }
+
+    /// Whether somebody else holds the packet itself, not just a clone (C: `skb_shared`): pktgen does
+    /// with those it injects. Its buffer cannot be replaced then.
+    pub(crate) fn is_shared(&self) -> bool {
         // SAFETY: Valid by the type invariant.
-        self.linear_len() >= len || unsafe { bindings::nfo_pskb_may_pull(self.raw.as_ptr(), len) }
+        unsafe { bindings::nfo_skb_shared(self.raw.as_ptr()) }
     }
 
     /// Whether the packet is to be segmented later: it stands for many, with one header
@@ -277,7 +285,8 @@ impl<'a> Skb<'a> {
     /// Makes the first `len` bytes ours alone, and room for `headroom` bytes before them.
     ///
     /// What the packet says stays the same, so that it can still go on to the classic path
-    /// afterwards, or when this fails: false when there is no memory, or fewer than `len` bytes.
+    /// afterwards, or when this fails: false when there is no memory, or fewer than `len` bytes, or
+    /// the packet [`Self::is_shared`] and needs a new buffer.
     ///
     /// Most packets are neither cloned nor short of room, and need no call
     /// (C: `skb_ensure_writable`, `skb_cow_head`). One whose bytes are shared, or that has no room,
@@ -286,16 +295,17 @@ impl<'a> Skb<'a> {
     pub(crate) fn make_writable(&mut self, len: u32, headroom: u32) -> bool {
         let skb = self.raw.as_ptr();
         if self.get().cloned() != 0 || self.linear_len() < len {
-            // SAFETY: Valid by the type invariant, and borrowed mutably, since the buffer may be
-            // replaced.
-            if unsafe { bindings::skb_ensure_writable(skb, len) } != 0 {
+            // SAFETY: Valid by the type invariant, and borrowed mutably and held by nobody else,
+            // since the buffer may be replaced.
+            if self.is_shared() || unsafe { bindings::skb_ensure_writable(skb, len) } != 0 {
                 return false;
             }
         }
         // Computed only now: what comes before may have moved the bytes.
         let room = self.get().data.addr().wrapping_sub(self.get().head.addr());
-        // SAFETY: Valid by the type invariant.
-        room >= headroom as usize || unsafe { bindings::nfo_skb_cow_head(skb, headroom) } == 0
+        room >= headroom as usize
+            // SAFETY: As above.
+            || !self.is_shared() && unsafe { bindings::nfo_skb_cow_head(skb, headroom) } == 0
     }
 
     /// What is known of the transport checksum.
