@@ -167,7 +167,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     match next_hop.check(now, rcu) {
         Check::Good => {}
         Check::PathChanged => {
-            table.mark_stale(&found);
+            table.mark_stale(&found, now, rcu);
             return bypass(skb, Bypass::PathChanged);
         }
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),

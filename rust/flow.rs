@@ -38,7 +38,6 @@ use crate::next_hop::NextHop;
 use crate::reason::Teardown;
 use crate::table::wheel::Links;
 use core::sync::atomic::{
-    AtomicBool,
     AtomicU32,
     Ordering::Relaxed, //
 };
@@ -79,8 +78,8 @@ impl<F: Ip> Direction<F> {
 pub(crate) struct Flow<F: Ip> {
     directions: [Direction<F>; 2],
     pub(crate) protocol: Protocol,
-    /// Packets have found a next hop outdated.
-    stale: AtomicBool,
+    /// Since when packets have found a next hop outdated, in ticks; zero if they have not.
+    stale: AtomicU32,
     /// When it was made, in ticks.
     born: u32,
     pub(crate) links: Links,
@@ -126,7 +125,7 @@ impl<F: Ip> Flow<F> {
         Self {
             directions: [direction(original, first), direction(reply, second)],
             protocol,
-            stale: AtomicBool::new(false),
+            stale: AtomicU32::new(0),
             born: now,
             links: Links::new(),
         }
@@ -152,19 +151,23 @@ impl<F: Ip> Flow<F> {
         self.directions.iter().any(|d| f(d.next_hop.get(rcu)))
     }
 
-    /// Notes that packets find a next hop outdated. True if that is new.
-    pub(crate) fn mark_stale(&self) -> bool {
-        !self.is_stale() && !self.stale.swap(true, Relaxed)
+    /// Notes that packets find a next hop outdated. For the one caller to whom that is new, nothing;
+    /// for others, for how many ticks it has been known.
+    pub(crate) fn mark_stale(&self, now: u32) -> Option<u32> {
+        match self.stale.compare_exchange(0, now | 1, Relaxed, Relaxed) {
+            Ok(_) => None,
+            Err(since) => Some(now.wrapping_sub(since & !1)),
+        }
     }
 
     /// Whether packets have found a next hop outdated.
     pub(crate) fn is_stale(&self) -> bool {
-        self.stale.load(Relaxed)
+        self.stale.load(Relaxed) != 0
     }
 
     /// Forgets that. True for the one caller who did.
     pub(crate) fn clear_stale(&self) -> bool {
-        self.stale.swap(false, Relaxed)
+        self.stale.swap(0, Relaxed) != 0
     }
 
     /// Gives both directions new next hops. Packets come in as before, or it is another flow.

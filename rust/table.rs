@@ -302,12 +302,24 @@ impl FlowTable {
     }
 
     /// Notes that packets of a flow find their next hop outdated. Softirq.
-    pub(crate) fn mark_stale<F: Stored>(&self, found: &Found<'_, Flow<F>>) {
-        if found.object.mark_stale() {
-            self.stale.fetch_add(1, Relaxed);
-            // Nobody waits for what ends a flow that has ended already.
-            if found.object.is_over() {
-                self.clear_stale(found.object);
+    ///
+    /// A flow that gets no other one within a second ends. While it goes on in one direction, a
+    /// bridge does not hear from the station that it has forgotten in the other.
+    pub(crate) fn mark_stale<F: Stored>(
+        &self,
+        found: &Found<'_, Flow<F>>,
+        now: u32,
+        rcu: ReadSide<'_>,
+    ) {
+        match found.object.mark_stale(now) {
+            Some(ticks) if ticks > HZ => self.end(found, Teardown::PathChanged, now, rcu),
+            Some(_) => {}
+            None => {
+                self.stale.fetch_add(1, Relaxed);
+                // Nobody waits for what ends a flow that has ended already.
+                if found.object.is_over() {
+                    self.clear_stale(found.object);
+                }
             }
         }
     }

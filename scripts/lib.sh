@@ -79,8 +79,9 @@ compiler_of() {
 	um-debug)
 		cc=clang hostcc=clang
 		# Without a threshold, clang's large code model puts all data into sections (.lbss, .ldata)
-		# that the linker script of User-mode Linux does not know; lockdep then knows no lock.
-		echo "KCFLAGS=-mlarge-data-threshold=2147483647 -Wno-unused-command-line-argument"
+		# that the linker script of User-mode Linux does not know; lockdep then knows no lock. Not
+		# for modules, which are too far away for short addresses.
+		echo "CFLAGS_KERNEL=-mlarge-data-threshold=2147483647 -Wno-unused-command-line-argument"
 		# With a frame pointer, the return from the stub's signal handler finds its frame shifted.
 		echo "CFLAGS_stub.o=-fno-pic -fno-stack-protector -fomit-frame-pointer"
 		;;

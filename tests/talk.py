@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A connection to an echo server that says as much as it is told to: lines with a number of packets,
 and their size if it is not 8 bytes."""
+import os
 import socket
 import sys
 
@@ -13,6 +14,8 @@ if len(sys.argv) > 4:
 s.connect((host, port))
 if kind == "tcp":
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+# How long an answer may take before the packet is taken for lost, in seconds.
+patience = float(os.environ.get("PATIENCE", "0.3"))
 number = 0
 for line in sys.stdin:
     try:
@@ -22,7 +25,7 @@ for line in sys.stdin:
             data = (b"%08d" % number).ljust(int(size), b".")
             # UDP may lose a packet when the path changes; TCP may not. The first one takes its time:
             # sent twice before the answer, it would be offloaded before conntrack has seen a reply.
-            s.settimeout(15 if kind == "tcp" else 5 if number == 1 else 0.3)
+            s.settimeout(15 if kind == "tcp" else 5 if number == 1 else patience)
             for _ in range(1 if kind == "tcp" else 20):
                 s.sendall(data)
                 try:
