@@ -4,7 +4,7 @@ import sys
 
 
 def normal(line):
-    """A line without what is random: the identification of ICMP errors, and what tunnels add."""
+    """A line without what is random: in ICMP errors, and in what tunnels add."""
     side, vnet, frame = line.split()
     data = bytearray.fromhex(frame)
     # VLAN tags and PPPoE, from the outside in.
@@ -24,6 +24,10 @@ def normal(line):
         at += 40
     if kind == b"\x08\0" and data[at + 9] == 1:
         data[at + 4:at + 6] = data[at + 10:at + 12] = b"\0\0"
+    # Errors of IPv6 can come from an address that the kernel has made up for a tunnel's device.
+    if kind == b"\x86\xdd" and data[at + 6] == 58 and data[at + 8:at + 10] == b"\xfe\x80":
+        data[at + 8:at + 24] = bytes(16)
+        data[at + 42:at + 44] = b"\0\0"
     return f"{side} {vnet} {data.hex()}"
 
 
