@@ -25,7 +25,7 @@ for line in sys.stdin:
             data = (b"%08d" % number).ljust(int(size), b".")
             # UDP may lose a packet when the path changes; TCP may not. The first one takes its time:
             # sent twice before the answer, it would be offloaded before conntrack has seen a reply.
-            s.settimeout(15 if kind == "tcp" else 5 if number == 1 else patience)
+            s.settimeout(15 if kind == "tcp" else max(5, patience) if number == 1 else patience)
             for _ in range(1 if kind == "tcp" else 20):
                 s.sendall(data)
                 try:
