@@ -78,7 +78,7 @@ impl<F: Ip> Direction<F> {
 pub(crate) struct Flow<F: Ip> {
     directions: [Direction<F>; 2],
     pub(crate) protocol: Protocol,
-    /// Since when packets have found a next hop outdated, in ticks; zero if they have not.
+    /// When the flow ends for want of a new next hop, in ticks; zero if packets find none outdated.
     stale: AtomicU32,
     /// When it was made, in ticks.
     born: u32,
@@ -152,12 +152,18 @@ impl<F: Ip> Flow<F> {
     }
 
     /// Notes that packets find a next hop outdated. For the one caller to whom that is new, nothing;
-    /// for others, for how many ticks it has been known.
-    pub(crate) fn mark_stale(&self, now: u32) -> Option<u32> {
-        match self.stale.compare_exchange(0, now | 1, Relaxed, Relaxed) {
-            Ok(_) => None,
-            Err(since) => Some(now.wrapping_sub(since & !1)),
-        }
+    /// for others, the ticks that are left of the second in which it has to get another.
+    pub(crate) fn mark_stale(&self, now: u32) -> Option<i32> {
+        let deadline = match self.stale.load(Relaxed) {
+            0 => {
+                let deadline = now.wrapping_add(HZ) | 1;
+                self.stale
+                    .compare_exchange(0, deadline, Relaxed, Relaxed)
+                    .err()?
+            }
+            deadline => deadline,
+        };
+        Some(timeout::remaining(deadline, now))
     }
 
     /// Whether packets have found a next hop outdated.

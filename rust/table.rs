@@ -312,7 +312,7 @@ impl FlowTable {
         rcu: ReadSide<'_>,
     ) {
         match found.object.mark_stale(now) {
-            Some(ticks) if ticks > HZ => self.end(found, Teardown::PathChanged, now, rcu),
+            Some(left) if left < 0 => self.end(found, Teardown::PathChanged, now, rcu),
             Some(_) => {}
             None => {
                 self.stale.fetch_add(1, Relaxed);

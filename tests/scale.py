@@ -93,7 +93,6 @@ def send_over_all():
 
 
 took, longest, forwarded = send_over_all()
-began = time.monotonic()
 reader = subprocess.Popen(["wc", "-l", "/proc/self/net/nft_offload_rs_flows"], stdout=subprocess.PIPE)
 took_read, longest_read, forwarded_read = send_over_all()
 lines = int(reader.communicate()[0].split()[0])
