@@ -20,6 +20,18 @@ addresses() {
 	wait_until 10 in_client ping -c1 -W1 10.0.2.2 || echo "# no way through"
 	wait_until 10 in_client ping -c1 -W1 fd00:2::2 || echo "# no way through"
 }
+# Whether the hosts send segments of real size, which the router's devices join to large packets, as
+# network cards do: on or off.
+joining() {
+	local dev large=off
+	[ "$1" = on ] || large=on
+	for dev in client:c0 server:s0; do
+		ip netns exec "${dev%:*}" ethtool -K "${dev#*:}" tso $large gso $large 2>/dev/null
+	done
+	for dev in r1 r2; do
+		in_router ethtool -K $dev gro "$1" 2>/dev/null
+	done
+}
 # Takes everything away again.
 bare() {
 	local ns dev
@@ -30,12 +42,7 @@ bare() {
 			ip -n $ns link del "$dev" 2>/dev/null
 		done
 	done
-	for dev in client:c0 server:s0; do
-		ip netns exec "${dev%:*}" ethtool -K "${dev#*:}" tso on gso on 2>/dev/null
-	done
-	for dev in r1 r2; do
-		in_router ethtool -K $dev gro off 2>/dev/null
-	done
+	joining off
 	for ns in router server; do
 		ip -n $ns xfrm state flush
 		ip -n $ns xfrm policy flush
@@ -192,30 +199,20 @@ layer_ipip_over_pppoe() {
 	layer_pppoe
 	ipip_over ppp0 ppp0
 }
-# Segments of real size, which the router's devices join to large packets as network cards do.
-joined() {
-	local dev
-	for dev in client:c0 server:s0; do
-		ip netns exec "${dev%:*}" ethtool -K "${dev#*:}" tso off gso off
-	done
-	for dev in r1 r2; do
-		in_router ethtool -K $dev gro on
-	done
-}
 layer_joined() {
-	joined
+	joining on
 	addresses c0 r1
 }
 layer_joined_vlan() {
-	joined
+	joining on
 	layer_vlan
 }
 layer_joined_pppoe() {
-	joined
+	joining on
 	layer_pppoe
 }
 layer_joined_vlan_pppoe() {
-	joined
+	joining on
 	layer_vlan_pppoe
 }
 layer_ip6ip6() {

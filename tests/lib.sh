@@ -46,6 +46,12 @@ wait_until() {
 	done
 }
 
+# Whatever passed, passed by our module.
+only_ours() {
+	[ "$IMPL" = c ] ||
+		check "no C flowtable module is loaded" bash -c '! grep -q "^nf_flow_table\|^nft_flow_offload" /proc/modules'
+}
+
 # With a kernel that looks for leaks: what was lost since the first program ran. An object counts
 # when two scans have missed it, and is not looked at before it is five seconds old.
 leaks=/sys/kernel/debug/kmemleak
