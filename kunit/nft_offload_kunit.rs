@@ -6,6 +6,7 @@
 
 mod fast;
 mod flow;
+mod hardware;
 mod random;
 #[path = "../rust/reason.rs"]
 mod reason;

@@ -3,6 +3,7 @@
 //! One suite for each pure file.
 
 mod encap;
+mod hardware;
 mod key;
 mod nat;
 mod parse;

@@ -35,7 +35,7 @@ macro_rules! opaque {
     ($($name:ident),* $(,)?) => { $(#[repr(C)] pub struct $name { _unused: [u8; 0] })* };
 }
 opaque! {
-    flow_offload, flow_stats, neigh_ops, neigh_parms, neigh_table, netlink_range_validation,
+    flow_offload, ip_tunnel_info, neigh_ops, neigh_parms, neigh_table, netlink_range_validation,
     netlink_range_validation_signed, nf_exp_event, nf_flow_rule, nft_chain, nft_flow_rule,
     nft_offload_ctx, nft_table, ref_tracker,
 }

@@ -24,9 +24,12 @@
 #include <linux/seq_file.h>
 #include <linux/seq_file_net.h>
 #include <linux/skbuff.h>
+#include <linux/tc_act/tc_csum.h>
 #include <linux/tcp.h>
 #include <linux/workqueue.h>
 #include <net/dst.h>
+#include <net/flow_dissector.h>
+#include <net/flow_offload.h>
 #include <net/gso.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
@@ -86,8 +89,30 @@ void nfo_init_rwsem(struct rw_semaphore *sem);
 void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn);
 void nfo_cond_resched(void);
 u32 nfo_seconds(void);
-bool nfo_mod_delayed_work(struct delayed_work *work, unsigned long delay);
-bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay);
+bool nfo_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			  unsigned long delay);
+bool nfo_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			    unsigned long delay);
+struct workqueue_struct *nfo_unbound_wq(void);
+void nfo_down_read(struct rw_semaphore *sem);
+void nfo_up_read(struct rw_semaphore *sem);
+void nfo_down_write(struct rw_semaphore *sem);
+void nfo_up_write(struct rw_semaphore *sem);
+
+/* hardware */
+bool nfo_dev_can_setup_tc(const struct net_device *dev);
+int nfo_dev_setup_ft(struct net_device *dev, struct flow_block_offload *offload);
+void nfo_init_list_head(struct list_head *list);
+void nfo_list_splice_init(struct list_head *from, struct list_head *to);
+void nfo_list_del(struct list_head *entry);
+void nfo_action_mangle(struct flow_action_entry *entry, unsigned int header, u32 offset, u32 mask,
+		       u32 value);
+void nfo_action_vlan_push(struct flow_action_entry *entry, u16 id, __be16 protocol);
+void nfo_action_pppoe_push(struct flow_action_entry *entry, u16 session);
+void nfo_action_csum(struct flow_action_entry *entry, u32 flags);
+void nfo_action_redirect(struct flow_action_entry *entry, struct net_device *dev);
+void nfo_match_vlan(struct flow_dissector_key_vlan *key, u16 id, __be16 protocol);
+struct flow_action_entry *nfo_rule_action(struct flow_rule *rule, unsigned int number);
 
 /* per-CPU */
 void nfo_this_cpu_inc(u64 __percpu *counter);

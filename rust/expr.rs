@@ -47,7 +47,8 @@ use crate::reason::{
 };
 use crate::table::{
     FlowTable,
-    Stored, //
+    Stored,
+    GARBAGE, //
 };
 use core::ptr;
 use kernel::prelude::*;
@@ -163,7 +164,7 @@ fn offload(
     // next hops that were made and are of no use.
     claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| {
         conn.release_offload();
-        content.kick(HZ);
+        content.kick(GARBAGE, HZ);
     })
 }
 
@@ -231,12 +232,13 @@ fn insert<F: Stored>(
     if protocol == Protocol::Tcp {
         conn.tcp_be_liberal();
     }
-    FlowTable::insert(table, flow, rcu).map_err(|error| match error {
+    let index = FlowTable::insert(table, flow, rcu).map_err(|error| match error {
         InsertError::Exists => Refusal::Duplicate,
         InsertError::NoMemory => Refusal::NoMemory,
         InsertError::Full => Refusal::TableFull,
     })?;
     conn.refresh(DAY);
+    FlowTable::offer_new::<F>(table, index, rcu);
     Ok(Done::Added)
 }
 
@@ -270,10 +272,10 @@ fn renew<F: Stored>(
         return Err(Refusal::Claimed);
     }
     if flow.key(Side::Original) == original && flow.key(Side::Reply) == reply {
-        table.reroute(flow, ways.original, ways.reply);
+        FlowTable::reroute(table, &found, ways.original, ways.reply, rcu);
         return Ok(Done::Rerouted);
     }
-    table.end(&found, Teardown::PathChanged, jiffies(), rcu);
+    FlowTable::end(table, &found, Teardown::PathChanged, jiffies(), rcu);
     if !conn.claim_offload() {
         return Err(Refusal::Claimed);
     }

@@ -29,6 +29,7 @@ use crate::kernel_net::skb::{
     Summed, //
 };
 use crate::kernel_net::time::jiffies;
+use crate::kernel_net::work::Worker;
 use crate::next_hop::Check;
 use crate::reason::{
     Bypass,
@@ -46,7 +47,7 @@ use parse::{
 /// Forwards a packet, if it is of a version of IP that the flowtable is for.
 #[inline(always)]
 pub(crate) fn forward_family<'a>(
-    table: &'a FlowTable,
+    table: &'a Worker<FlowTable>,
     family: Family,
     options: Options,
     skb: Skb<'a>,
@@ -71,7 +72,7 @@ pub(crate) fn forward_family<'a>(
 /// Forwards a packet that is not wrapped in anything, unless it came through a tunnel.
 #[inline(always)]
 fn plain<'a, F: Stored>(
-    table: &'a FlowTable,
+    table: &'a Worker<FlowTable>,
     options: Options,
     mut skb: Skb<'a>,
     rcu: ReadSide<'a>,
@@ -110,7 +111,7 @@ struct Inside<K> {
 /// Forwards a packet of a known flow. `WRAPPED` says whether anything may be around it.
 #[inline(always)]
 fn forward<'a, F: Stored, const WRAPPED: bool>(
-    table: &'a FlowTable,
+    table: &'a Worker<FlowTable>,
     options: Options,
     mut skb: Skb<'a>,
     inside: Inside<F::Key>,
@@ -134,7 +135,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
         Verdict::Accept(skb)
     };
     let end = |skb, why| {
-        table.end(&found, why, now, rcu);
+        FlowTable::end(table, &found, why, now, rcu);
         Verdict::Accept(skb)
     };
 
@@ -163,11 +164,12 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     }
     if headers.tcp.closes() {
         found.object.close();
+        FlowTable::withdraw(table, found.index, found.object, rcu);
     }
     match next_hop.check(now, rcu) {
         Check::Good => {}
         Check::PathChanged => {
-            table.mark_stale(&found, now, rcu);
+            FlowTable::mark_stale(table, &found, now, rcu);
             return bypass(skb, Bypass::PathChanged);
         }
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
@@ -200,8 +202,11 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
         skb.pull_header(at, F::ETHERTYPE);
     }
     F::apply(&direction.rewrite, skb.linear_mut(), headers.protocol, how);
+    if options.hardware() {
+        FlowTable::seen_in_software(table, &found, options, now, rcu);
+    }
     if options.counter() {
-        direction.conn.account(found.side, skb.len());
+        direction.conn.account(found.side, 1, skb.len());
     }
     next_hop.transmit(skb, F::ETHERTYPE, table.state.forwarded(), rcu);
     Verdict::Stolen

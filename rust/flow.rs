@@ -15,6 +15,7 @@ pub(crate) mod state;
 pub(crate) mod timeout;
 pub(crate) mod tunnel;
 
+use crate::hardware::state as hardware;
 use crate::kernel_net::conntrack::{
     offload_tcp_timeout,
     offload_udp_timeout,
@@ -71,6 +72,14 @@ impl<F: Ip> Direction<F> {
             self.deadline.store(new, Relaxed);
         }
     }
+
+    /// Moves the deadline to `new`, if that is later.
+    pub(crate) fn refresh_if_later(&self, new: u32) {
+        let old = self.deadline.load(Relaxed);
+        if timeout::later(old, new) != old {
+            self.deadline.store(new, Relaxed);
+        }
+    }
 }
 
 /// A flow.
@@ -83,6 +92,7 @@ pub(crate) struct Flow<F: Ip> {
     /// When it was made, in ticks.
     born: u32,
     pub(crate) links: Links,
+    pub(crate) hardware: hardware::Cell,
 }
 
 // The packet path is laid out for it: two lines for both directions, and one for the rest.
@@ -128,6 +138,7 @@ impl<F: Ip> Flow<F> {
             stale: AtomicU32::new(0),
             born: now,
             links: Links::new(),
+            hardware: hardware::Cell::new(),
         }
     }
 
@@ -196,6 +207,14 @@ impl<F: Ip> Flow<F> {
     /// Whether the flow has ended, and only waits to be collected.
     pub(crate) fn is_over(&self) -> bool {
         !self.direction(Side::Original).state.forwards()
+    }
+
+    /// Whether hardware may have seen packets of which nobody has heard yet: it is asked, and given
+    /// as long as a flow may be idle by default.
+    pub(crate) fn is_awaited(&self, now: u32) -> bool {
+        // CAST: A small constant.
+        const LONGEST: i32 = 30 * HZ as i32;
+        self.hardware.is_pending() && self.remaining(now) > -LONGEST
     }
 
     /// Ticks until the flow has been idle for too long in both directions.

@@ -9,6 +9,7 @@
 #include "helpers/device.c"
 #include "helpers/dst.c"
 #include "helpers/nft.c"
+#include "helpers/offload.c"
 #include "helpers/percpu.c"
 #include "helpers/skb.c"
 #include "helpers/sync.c"

@@ -51,6 +51,8 @@ pub(crate) mod bridge;
 pub(crate) mod conntrack;
 pub(crate) mod device;
 pub(crate) mod dst;
+pub(crate) mod flow_block;
+pub(crate) mod flow_rule;
 pub(crate) mod flowtable;
 pub(crate) mod forward_path;
 pub(crate) mod lock;

@@ -10,7 +10,8 @@
 //!
 //! in one line. Addresses are those that packets come in with, so that translation shows as in
 //! conntrack's list, and numbers of packets and bytes are conntrack's, if it counts. Devices are the
-//! real ones. The reader goes from flow to flow without holding anything up: each is found by its
+//! real ones. With `flags offload` the line says what hardware does: `hardware=yes`, `pending`,
+//! `refused`, or nothing while it was not asked. The reader goes from flow to flow without holding anything up: each is found by its
 //! index, anew.
 
 use crate::flow::encap::Tag;
@@ -21,6 +22,7 @@ use crate::flow::ip::{
 };
 use crate::flow::nat::Protocol;
 use crate::flow::Flow;
+use crate::hardware::state::Standing;
 use crate::kernel_net::conntrack::Tuple;
 use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::rcu::ReadSide;
@@ -107,6 +109,12 @@ fn show_flow<F: Stored>(flow: Option<&Flow<F>>, file: &SeqFile, rcu: ReadSide<'_
         flow.age(now) / HZ,
         flow.remaining(now).max(0).unsigned_abs() / HZ
     );
+    match flow.hardware.standing() {
+        Standing::Software => {}
+        Standing::Pending => seq_print!(file, " hardware=pending"),
+        Standing::Installed => seq_print!(file, " hardware=yes"),
+        Standing::Refused => seq_print!(file, " hardware=refused"),
+    }
     for side in [Side::Original, Side::Reply] {
         let out = flow.direction(side).next_hop.get(rcu);
         let back = flow.direction(side.other()).next_hop.get(rcu);

@@ -30,6 +30,8 @@ use crate::reason::Refusal;
 use core::ptr;
 use core::sync::atomic::{
     AtomicBool,
+    AtomicU64,
+    AtomicU8,
     Ordering::Relaxed, //
 };
 use kernel::prelude::*;
@@ -55,6 +57,11 @@ impl Station {
             Station::Neighbour(neighbour) | Station::Bridged(neighbour, _) => Some(neighbour),
             Station::Fixed(_) => None,
         }
+    }
+
+    /// Whether its address is known.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.neighbour().is_none_or(Neighbour::is_valid)
     }
 
     /// The address of its frames.
@@ -105,6 +112,37 @@ pub(crate) struct NextHop {
     pub(crate) devices: [u32; MAX_DEVICES],
     /// The way is not known to be the right one any more.
     pub(crate) outdated: AtomicBool,
+    /// Whether the switch in the port takes off, or puts on, the outer and the inner tag by itself.
+    pub(crate) untagged: [bool; 2],
+    pub(crate) in_hardware: InHardware,
+}
+
+/// What rules in hardware say of a next hop.
+pub(crate) struct InHardware {
+    /// The station's address, with a bit that says that there is one; or zero.
+    station: AtomicU64,
+    verdict: AtomicU8,
+}
+
+/// There is a station's address.
+const KNOWN: u64 = 1 << 48;
+/// What rules in hardware say is right; is wrong; may be wrong, as a route has changed somewhere.
+const RIGHT: u8 = 0;
+const GONE: u8 = 1;
+const REROUTED: u8 = 2;
+
+impl InHardware {
+    pub(crate) const fn new() -> Self {
+        Self {
+            station: AtomicU64::new(0),
+            verdict: AtomicU8::new(RIGHT),
+        }
+    }
+}
+
+fn packed(address: Mac) -> u64 {
+    let [a, b, c, d, e, f] = address;
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f]) | KNOWN
 }
 
 /// What a packet finds when it looks at its next hop.
@@ -147,6 +185,42 @@ impl NextHop {
         self.devices.contains(&ifindex)
     }
 
+    /// Notes that rules with this station's address are going to hardware.
+    pub(crate) fn note_installed(&self, station: Mac) {
+        self.in_hardware.station.store(packed(station), Relaxed);
+    }
+
+    /// Finds out whether what rules in hardware say is still right. Packets that hardware forwards
+    /// do not come by to look.
+    fn judge(&self, rcu: ReadSide<'_>) -> u8 {
+        let installed = self.in_hardware.station.load(Relaxed);
+        let verdict = if installed == 0 {
+            RIGHT
+        } else if self.outdated.load(Relaxed)
+            || self.neighbour().is_some_and(|n| !n.is_valid())
+            || !matches!(&self.link, Link::Ethernet { station, .. }
+                if packed(station.address()) == installed)
+        {
+            GONE
+        } else if !self.dst.is_current(rcu) {
+            REROUTED
+        } else {
+            RIGHT
+        };
+        self.in_hardware.verdict.store(verdict, Relaxed);
+        verdict
+    }
+
+    /// Whether rules in hardware were wrong when last looked at.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.in_hardware.verdict.load(Relaxed) == GONE
+    }
+
+    /// Whether they might have been.
+    pub(crate) fn is_rerouted(&self) -> bool {
+        self.in_hardware.verdict.load(Relaxed) == REROUTED
+    }
+
     /// Whether two next hops are interchangeable.
     fn is_same(&self, other: &Self) -> bool {
         let identity = |n: Option<&Neighbour>| n.map_or(ptr::null(), ptr::from_ref);
@@ -163,6 +237,7 @@ impl NextHop {
             && self.mtu == other.mtu
             && self.port == other.port
             && self.devices == other.devices
+            && self.untagged == other.untagged
             && self.own_address() == other.own_address()
             && station(self) == station(other)
             && outer(self) == outer(other)
@@ -263,6 +338,13 @@ impl NextHops {
         let mut found = false;
         self.for_each(|hop| found |= f(hop));
         found
+    }
+
+    /// Finds out which of them hardware is wrong about, or may be; whether there are any.
+    pub(crate) fn judge(&self, rcu: ReadSide<'_>) -> bool {
+        let mut any = false;
+        self.for_each(|hop| any |= hop.judge(rcu) != RIGHT);
+        any
     }
 
     /// Calls `f` for each, under the lock.

@@ -15,6 +15,7 @@ mod events;
 mod expr;
 mod fast;
 mod flow;
+mod hardware;
 mod kernel_net;
 mod listing;
 mod next_hop;
@@ -50,6 +51,17 @@ module! {
         "nft-expr-10-flow_offload",
         "nft-expr-1-flow_offload",
     ],
+    params: {
+        hardware_after: u32 {
+            default: 0,
+            description: "Packets of a flow before it is offered to hardware",
+        },
+    },
+}
+
+/// Packets of a flow before it is offered to hardware.
+fn hardware_after() -> u32 {
+    *module_parameters::hardware_after.value()
 }
 
 /// The registrations, in the order in which they end.

@@ -42,6 +42,7 @@ use crate::kernel_net::rcu_table::Side;
 use crate::kernel_net::work::Worker;
 use crate::next_hop::{
     Ends,
+    InHardware,
     Link,
     NextHop,
     Station,
@@ -164,6 +165,8 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         device: ARef::from(device),
         dst,
         outdated: AtomicBool::new(false),
+        untagged: [false; 2],
+        in_hardware: InHardware::new(),
     }
 }
 
@@ -179,6 +182,8 @@ struct Way<'rcu> {
     device: &'rcu Device,
     devices: [u32; MAX_DEVICES],
     encap: Encap,
+    /// Which of its tags, the outer and the inner, hardware takes care of.
+    untagged: [bool; 2],
     /// The address of the uppermost Ethernet device.
     source: Option<Mac>,
     /// Of the route, or of the tunnel's.
@@ -245,6 +250,7 @@ impl<'rcu> Way<'rcu> {
             device,
             devices: [0; MAX_DEVICES],
             encap: Encap::NONE,
+            untagged: [false; 2],
             source: None,
             neighbour,
             session: None,
@@ -323,28 +329,36 @@ impl<'rcu> Way<'rcu> {
     fn take(&mut self, step: Step) -> Result<(), TooDeep> {
         let vlan = |ethertype, id| Tag::vlan(ethertype, id).ok_or(TooDeep);
         match step {
-            Step::Vlan { ethertype, id } => {
-                self.encap = self.encap.with_outer(vlan(ethertype, id)?)?;
-            }
+            Step::Vlan { ethertype, id } => self.wrap(vlan(ethertype, id)?)?,
             Step::Pppoe { session, station } => {
-                self.encap = self.encap.with_outer(Tag::Pppoe(session))?;
+                self.wrap(Tag::Pppoe(session))?;
                 self.session = Some(station);
             }
             Step::Bridge(mode) => {
                 self.bridged = true;
-                self.encap = match mode {
-                    BridgeVlan::Keep => self.encap,
+                match mode {
+                    BridgeVlan::Keep => {}
                     // The tag stays where software sees it.
-                    BridgeVlan::UntagInHardware if !self.encap.is_none() => self.encap,
-                    BridgeVlan::UntagInHardware => return Err(TooDeep),
-                    BridgeVlan::Tag { ethertype, id } => {
-                        self.encap.with_outer(vlan(ethertype, id)?)?
+                    BridgeVlan::UntagInHardware if !self.encap.is_none() => {
+                        self.untagged[0] = true;
                     }
-                    BridgeVlan::Untag => self.encap.without_outer()?,
-                };
+                    BridgeVlan::UntagInHardware => return Err(TooDeep),
+                    BridgeVlan::Tag { ethertype, id } => self.wrap(vlan(ethertype, id)?)?,
+                    BridgeVlan::Untag => {
+                        self.encap = self.encap.without_outer()?;
+                        self.untagged = [self.untagged[1], false];
+                    }
+                }
             }
             Step::SwitchPort | Step::Wireless | Step::Tunnel { .. } => {}
         }
+        Ok(())
+    }
+
+    /// One more around all others.
+    fn wrap(&mut self, tag: Tag) -> Result<(), TooDeep> {
+        self.encap = self.encap.with_outer(tag)?;
+        self.untagged = [false, self.untagged[0]];
         Ok(())
     }
 
@@ -446,6 +460,8 @@ impl<'rcu> Way<'rcu> {
             link,
             dst,
             outdated: AtomicBool::new(false),
+            untagged: self.untagged,
+            in_hardware: InHardware::new(),
         })
     }
 }

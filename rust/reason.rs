@@ -102,6 +102,8 @@ reasons! {
         DeviceUnbound = "device_unbound",
         /// The flowtable was deleted.
         TableGone = "table_gone",
+        /// The driver that had it in hardware went away.
+        DriverGone = "driver_gone",
     }
 }
 
@@ -123,6 +125,61 @@ reasons! {
         NoMemory = "no_memory",
         /// It cannot be made writable: somebody else holds it.
         Shared = "shared",
+    }
+}
+
+reasons! {
+    /// Why a flow of a flowtable with `flags offload` stays in software.
+    Unfit {
+        /// It goes through a tunnel.
+        Tunnel = "tunnel",
+        /// Its route transforms packets (IPsec).
+        Transformed = "ipsec",
+        /// A device of its path is not Ethernet.
+        NotEthernet = "not_ethernet",
+        /// An encapsulation that there are no rules for (802.1ad).
+        Encapsulation = "encapsulation",
+        /// The next hop's address is not known just now.
+        NeighbourUnknown = "neighbour_unknown",
+        /// A device is not bound, or just being unbound.
+        NotBound = "not_bound",
+        /// It would need too many actions.
+        TooLong = "too_long",
+    }
+}
+
+reasons! {
+    /// What a driver answered to a rule.
+    Answer {
+        Ok = "ok",
+        Exists = "eexist",
+        Busy = "ebusy",
+        NoSpace = "enospc",
+        NoMemory = "enomem",
+        Unsupported = "eopnotsupp",
+        Invalid = "einval",
+        NoDevice = "enodev",
+        NotFound = "enoent",
+        Other = "other",
+    }
+}
+
+impl Answer {
+    /// From what a callback returned: an error as a negative number.
+    pub(crate) fn from_result(result: Result<(), i32>) -> Self {
+        // The numbers of uapi/asm-generic/errno.h and errno-base.h.
+        match result.map_err(i32::wrapping_neg) {
+            Ok(()) => Answer::Ok,
+            Err(17) => Answer::Exists,
+            Err(16) => Answer::Busy,
+            Err(28) => Answer::NoSpace,
+            Err(12) => Answer::NoMemory,
+            Err(95) => Answer::Unsupported,
+            Err(22) => Answer::Invalid,
+            Err(19) => Answer::NoDevice,
+            Err(2) => Answer::NotFound,
+            Err(_) => Answer::Other,
+        }
     }
 }
 

@@ -14,9 +14,11 @@ use crate::kernel_net::work::Worker;
 use crate::listing;
 use crate::new_spinlock_bh;
 use crate::reason::{
+    Answer,
     Bypass,
     Refusal,
-    Teardown, //
+    Teardown,
+    Unfit, //
 };
 use crate::table::FlowTable;
 use core::sync::atomic::AtomicU32;
@@ -31,7 +33,13 @@ const REROUTED: usize = 2;
 const REFUSALS: usize = 3;
 const TEARDOWNS: usize = REFUSALS + Refusal::ALL.len();
 const BYPASSES: usize = TEARDOWNS + Teardown::ALL.len();
-const COUNT: usize = BYPASSES + Bypass::ALL.len();
+const UNFIT: usize = BYPASSES + Bypass::ALL.len();
+const ANSWERS: usize = UNFIT + Unfit::ALL.len();
+const HARDWARE: usize = ANSWERS + Answer::ALL.len();
+const COUNT: usize = HARDWARE + HARDWARE_NAMES.len();
+
+/// What happens to flows in hardware.
+const HARDWARE_NAMES: [&str; 5] = ["added", "removed", "restored", "left_behind", "driver_hung"];
 
 /// A namespace's flowtables and counters.
 #[pin_data]
@@ -72,6 +80,41 @@ impl NamespaceState {
     /// Counts a packet of a flow that took the classic path.
     pub(crate) fn bypassed(&self, why: Bypass) {
         self.counters.at(BYPASSES + why as usize).inc();
+    }
+
+    /// Counts a flow that hardware has taken.
+    pub(crate) fn hardware_added(&self) {
+        self.counters.at(HARDWARE).inc();
+    }
+
+    /// Counts one that was taken out of it.
+    pub(crate) fn hardware_removed(&self) {
+        self.counters.at(HARDWARE + 1).inc();
+    }
+
+    /// Counts one that hardware had lost, and has taken again.
+    pub(crate) fn hardware_restored(&self) {
+        self.counters.at(HARDWARE + 2).inc();
+    }
+
+    /// Counts one that a driver would not forget in time.
+    pub(crate) fn left_behind(&self) {
+        self.counters.at(HARDWARE + 3).inc();
+    }
+
+    /// Counts a driver that took too long.
+    pub(crate) fn driver_hung(&self) {
+        self.counters.at(HARDWARE + 4).inc();
+    }
+
+    /// Counts what a driver has said to a rule.
+    pub(crate) fn answered(&self, answer: Answer) {
+        self.counters.at(ANSWERS + answer as usize).inc();
+    }
+
+    /// Counts a flow that cannot go to hardware.
+    pub(crate) fn unfit(&self, why: Unfit) {
+        self.counters.at(UNFIT + why as usize).inc();
     }
 
     /// Adds a flowtable. Any context but hard interrupts.
@@ -156,10 +199,11 @@ impl PerNamespace for NamespaceState {
     }
 
     fn show(&self, file: &SeqFile) {
-        let (mut tables, mut flows) = (0u32, 0u32);
+        let (mut tables, mut flows, mut pending) = (0u32, 0u32, 0u32);
         self.for_each_table_atomic(|table| {
             tables = tables.saturating_add(1);
             flows = flows.saturating_add(table.len());
+            pending = pending.saturating_add(table.hardware.pending());
         });
         seq_print!(file, "flowtables {}\n", tables);
         seq_print!(file, "flows {}\n", flows);
@@ -177,6 +221,19 @@ impl PerNamespace for NamespaceState {
         for &why in Teardown::ALL {
             let count = self.counters.sum(TEARDOWNS + why as usize);
             seq_print!(file, "ended_{} {}\n", why.name(), count);
+        }
+        seq_print!(file, "hardware_pending {}\n", pending);
+        for (number, name) in HARDWARE_NAMES.iter().enumerate() {
+            let count = self.counters.sum(HARDWARE + number);
+            seq_print!(file, "hardware_{} {}\n", name, count);
+        }
+        for &why in Unfit::ALL {
+            let count = self.counters.sum(UNFIT + why as usize);
+            seq_print!(file, "hardware_unfit_{} {}\n", why.name(), count);
+        }
+        for &answer in Answer::ALL {
+            let count = self.counters.sum(ANSWERS + answer as usize);
+            seq_print!(file, "hardware_rules_{} {}\n", answer.name(), count);
         }
     }
 }

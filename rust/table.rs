@@ -17,6 +17,12 @@ use crate::flow::ip::{
 use crate::flow::nat::Protocol;
 use crate::flow::timeout::GRE_SECONDS;
 use crate::flow::Flow;
+use crate::hardware::queue::{
+    Links as QueueLinks,
+    Queue, //
+};
+use crate::hardware::Hardware;
+use crate::hardware_after;
 use crate::kernel_net::conntrack::{
     offload_tcp_timeout,
     offload_udp_timeout, //
@@ -32,7 +38,6 @@ use crate::kernel_net::namespace::{
     Subsystem, //
 };
 use crate::kernel_net::netfilter::{
-    unsupported,
     Family,
     Verdict, //
 };
@@ -78,6 +83,9 @@ use wheel::{
     Wheel, //
 };
 
+/// The task that collects garbage; the others are hardware's.
+pub(crate) const GARBAGE: usize = 0;
+
 /// The flows of one version of IP.
 #[pin_data]
 pub(crate) struct Flows<F: Ip> {
@@ -87,6 +95,11 @@ pub(crate) struct Flows<F: Ip> {
     pub(crate) tunnels: Tunnels<F>,
     #[pin]
     wheel: SpinLockBh<Wheel>,
+    /// Those that hardware has to hear of.
+    #[pin]
+    queue: SpinLockBh<Queue>,
+    /// Where the search for flows in hardware whose route is outdated goes on.
+    pub(crate) cursor: AtomicU32,
 }
 
 /// The flows as the wheel sees them.
@@ -98,13 +111,35 @@ impl<F: Ip> Objects for Linked<'_, F> {
     }
 }
 
+impl<F: Ip> QueueLinks for Linked<'_, F> {
+    fn link<R>(&self, index: u32, f: impl FnOnce(&AtomicU32) -> R) -> Option<R> {
+        self.0
+            .get(index, self.1)
+            .map(|flow| f(flow.hardware.next()))
+    }
+}
+
 impl<F: Stored> Flows<F> {
     fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             table <- RcuTable::new(F::secret(secret)),
             tunnels <- Tunnels::new(),
             wheel <- new_spinlock_bh!(Wheel::new(seconds()), "nft_offload_rs_wheel"),
+            queue <- new_spinlock_bh!(Queue::new(), "nft_offload_rs_queue"),
+            cursor: AtomicU32::new(0),
         }? Error)
+    }
+
+    /// Puts a flow into the queue of those that hardware has to hear of.
+    pub(crate) fn enqueue(&self, index: u32, urgent: bool, rcu: ReadSide<'_>) {
+        self.queue
+            .lock()
+            .push(&Linked(&self.table, rcu), index, urgent);
+    }
+
+    /// Takes the first one out.
+    pub(crate) fn dequeue(&self, rcu: ReadSide<'_>) -> Option<u32> {
+        self.queue.lock().pop(&Linked(&self.table, rcu))
     }
 
     /// Finds the flow of a packet.
@@ -128,12 +163,15 @@ impl<F: Stored> Flows<F> {
     }
 
     /// Puts a new flow in. Softirq or process context.
-    fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<(), InsertError> {
+    fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<u32, InsertError> {
         // A flow that has ended may still be there, waiting to be collected: it is in the way of a
         // connection that begins anew with the same addresses and ports.
         for side in [Side::Original, Side::Reply] {
             if let Some(found) = self.lookup(flow.key(side), rcu) {
-                if !found.object.direction(found.side).state.forwards() {
+                // One that hardware still has is in the way until that has forgotten it.
+                if !found.object.direction(found.side).state.forwards()
+                    && found.object.hardware.retire()
+                {
                     self.wheel
                         .lock()
                         .remove(&Linked(&self.table, rcu), found.index);
@@ -144,10 +182,11 @@ impl<F: Stored> Flows<F> {
         let index = self.table.insert(flow)?;
         // The first visit is early: the connection may have been deleted meanwhile.
         self.visit_later(index, 1, rcu);
-        Ok(())
+        Ok(index)
     }
 
-    /// Has a flow visited after so many seconds; one that has ended is taken out instead.
+    /// Has a flow visited after so many seconds; one that has ended is taken out instead, if hardware
+    /// has forgotten it.
     ///
     /// Who ends a flow that is in no list cannot have it collected, and who takes one out of the
     /// table would leave it in its list, if it got there after. Under the wheel's lock neither can
@@ -157,7 +196,7 @@ impl<F: Stored> Flows<F> {
             return;
         };
         let mut wheel = self.wheel.lock();
-        if !flow.is_over() {
+        if !flow.is_over() || !flow.hardware.retire() {
             wheel.add(&Linked(&self.table, rcu), index, seconds);
             return;
         }
@@ -166,12 +205,12 @@ impl<F: Stored> Flows<F> {
     }
 
     /// Has a flow visited within the next second; one that ended is collected then.
-    fn collect(&self, index: u32, rcu: ReadSide<'_>) {
+    pub(crate) fn collect(&self, index: u32, rcu: ReadSide<'_>) {
         self.wheel.lock().expedite(&Linked(&self.table, rcu), index);
     }
 
-    /// Ends the flows that `f` selects. Process context; bounded steps.
-    fn end_if(&self, why: Teardown, table: &FlowTable, f: impl Fn(&Flow<F>, ReadSide<'_>) -> bool) {
+    /// Calls `f` for each flow. Process context; bounded steps.
+    pub(crate) fn for_each(&self, mut f: impl FnMut(u32, &Flow<F>, ReadSide<'_>)) {
         let mut from = 0;
         loop {
             let guard = rcu::read_lock();
@@ -180,14 +219,32 @@ impl<F: Stored> Flows<F> {
                 let Some((index, flow)) = self.table.next(from, rcu) else {
                     return;
                 };
-                if f(flow, rcu) && table.end_flow(flow, why, jiffies()) {
-                    self.collect(index, rcu);
-                }
+                f(index, flow, rcu);
                 from = index + 1;
             }
             drop(guard);
             cond_resched();
         }
+    }
+
+    /// Ends the flows that `f` selects, and has hardware forget them. Process context; bounded
+    /// steps.
+    fn end_if(
+        &self,
+        why: Teardown,
+        table: &Worker<FlowTable>,
+        f: impl Fn(&Flow<F>, ReadSide<'_>) -> bool,
+    ) {
+        self.for_each(|index, flow, rcu| {
+            if !f(flow, rcu) {
+                return;
+            }
+            if FlowTable::end_flow(table, index, flow, why, jiffies(), rcu) {
+                self.collect(index, rcu);
+            } else {
+                FlowTable::withdraw(table, index, flow, rcu);
+            }
+        });
     }
 }
 
@@ -225,6 +282,8 @@ pub(crate) struct FlowTable {
     pub(crate) next_hops: NextHops,
     /// The flows that have found a next hop outdated, and not been given another.
     stale: AtomicU32,
+    #[pin]
+    pub(crate) hardware: Hardware,
 }
 
 impl FlowTable {
@@ -233,14 +292,20 @@ impl FlowTable {
         self.v4.table.len().saturating_add(self.v6.table.len())
     }
 
-    /// When a flow that sees a packet now will have been idle for too long.
+    /// How long flows may be idle, in ticks.
     #[inline(always)]
-    pub(crate) fn deadline(&self, protocol: Protocol, now: u32) -> u32 {
-        now.wrapping_add(match protocol {
+    pub(crate) fn timeout(&self, protocol: Protocol) -> u32 {
+        match protocol {
             Protocol::Tcp => self.tcp_timeout.load(Relaxed),
             Protocol::Udp => self.udp_timeout.load(Relaxed),
             Protocol::Gre => GRE_SECONDS * HZ,
-        })
+        }
+    }
+
+    /// When a flow that sees a packet now will have been idle for too long.
+    #[inline(always)]
+    pub(crate) fn deadline(&self, protocol: Protocol, now: u32) -> u32 {
+        now.wrapping_add(self.timeout(protocol))
     }
 
     /// Reads the namespace's settings again. Writes only what has changed: packets on other CPUs
@@ -261,38 +326,53 @@ impl FlowTable {
         this: &Worker<Self>,
         flow: Flow<F>,
         rcu: ReadSide<'_>,
-    ) -> Result<(), InsertError> {
+    ) -> Result<u32, InsertError> {
         let flows = F::flows(this);
         let result = flows.insert(flow, rcu);
         if result == Err(InsertError::Full) || flows.table.is_crowded(rcu) {
-            this.kick_now();
+            this.kick_now(GARBAGE);
         } else {
-            this.kick(HZ);
+            this.kick(GARBAGE, HZ);
         }
         result
     }
 
-    /// Ends a flow, and tells of it. True for the one caller who did.
-    fn end_flow<F: Stored>(&self, flow: &Flow<F>, why: Teardown, now: u32) -> bool {
+    /// Hands a new flow to hardware, if it is to go there at once. Softirq.
+    pub(crate) fn offer_new<F: Stored>(this: &Worker<Self>, index: u32, rcu: ReadSide<'_>) {
+        if let Some(flow) = F::flows(this).get(index, rcu) {
+            Self::offer(this, index, flow, rcu);
+        }
+    }
+
+    /// Ends a flow, tells of it, and has hardware forget it. True for the one caller who did.
+    fn end_flow<F: Stored>(
+        this: &Worker<Self>,
+        index: u32,
+        flow: &Flow<F>,
+        why: Teardown,
+        now: u32,
+        rcu: ReadSide<'_>,
+    ) -> bool {
         if !flow.end(why, now) {
             return false;
         }
-        self.clear_stale(flow);
-        self.state.ended(why);
+        this.clear_stale(flow);
+        this.state.ended(why);
         trace::flow_ended(flow.conn(), why.c_name());
+        Self::withdraw(this, index, flow, rcu);
         true
     }
 
     /// Ends a flow on behalf of a packet. Softirq.
     pub(crate) fn end<F: Stored>(
-        &self,
+        this: &Worker<Self>,
         found: &Found<'_, Flow<F>>,
         why: Teardown,
         now: u32,
         rcu: ReadSide<'_>,
     ) {
-        if self.end_flow(found.object, why, now) {
-            F::flows(self).collect(found.index, rcu);
+        if Self::end_flow(this, found.index, found.object, why, now, rcu) {
+            F::flows(this).collect(found.index, rcu);
         }
     }
 
@@ -306,19 +386,19 @@ impl FlowTable {
     /// A flow that gets no other one within a second ends. While it goes on in one direction, a
     /// bridge does not hear from the station that it has forgotten in the other.
     pub(crate) fn mark_stale<F: Stored>(
-        &self,
+        this: &Worker<Self>,
         found: &Found<'_, Flow<F>>,
         now: u32,
         rcu: ReadSide<'_>,
     ) {
         match found.object.mark_stale(now) {
-            Some(left) if left < 0 => self.end(found, Teardown::PathChanged, now, rcu),
+            Some(left) if left < 0 => Self::end(this, found, Teardown::PathChanged, now, rcu),
             Some(_) => {}
             None => {
-                self.stale.fetch_add(1, Relaxed);
+                this.stale.fetch_add(1, Relaxed);
                 // Nobody waits for what ends a flow that has ended already.
                 if found.object.is_over() {
-                    self.clear_stale(found.object);
+                    this.clear_stale(found.object);
                 }
             }
         }
@@ -333,14 +413,20 @@ impl FlowTable {
 
     /// Gives a flow new next hops for both directions. Softirq.
     pub(crate) fn reroute<F: Stored>(
-        &self,
-        flow: &Flow<F>,
+        this: &Worker<Self>,
+        found: &Found<'_, Flow<F>>,
         original: RcuArc<NextHop>,
         reply: RcuArc<NextHop>,
+        rcu: ReadSide<'_>,
     ) {
+        let flow = found.object;
         flow.reroute(original, reply);
-        self.clear_stale(flow);
-        self.state.rerouted();
+        this.clear_stale(flow);
+        this.state.rerouted();
+        // What hardware has said of the old path says nothing of the new one.
+        flow.hardware.set_refused(false);
+        Self::withdraw(this, found.index, flow, rcu);
+        Self::offer(this, found.index, flow, rcu);
     }
 
     /// Has a flow visited within the next second: one of its packets takes the classic path, where
@@ -359,13 +445,19 @@ impl FlowTable {
         if !this.next_hops.any(concerned) {
             return;
         }
+        Self::end_crossing(this, ifindex, why);
+        // What ended holds the device until it is collected, and its removal waits for that.
+        this.kick_now(GARBAGE);
+    }
+
+    /// Ends all flows that cross the device with this index. Process context.
+    pub(crate) fn end_crossing(this: &Worker<Self>, ifindex: u32, why: Teardown) {
+        let concerned = |hop: &NextHop| hop.crosses(ifindex);
         this.next_hops.outdate(concerned);
         this.v4
             .end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
         this.v6
             .end_if(why, this, |flow, rcu| flow.any_next_hop(rcu, concerned));
-        // What ended holds the device until it is collected, and its removal waits for that.
-        this.kick_now();
     }
 }
 
@@ -381,6 +473,7 @@ impl flowtable::Type for Worker<FlowTable> {
                 v6 <- Flows::new(),
                 next_hops <- NextHops::new(),
                 stale: AtomicU32::new(0),
+                hardware <- Hardware::new(hardware_after()),
                 state: copy,
             }? Error)),
             GFP_KERNEL,
@@ -389,17 +482,18 @@ impl flowtable::Type for Worker<FlowTable> {
         Ok(table)
     }
 
-    fn bind(&self, _device: &Device, options: Options) -> Result {
-        // Nothing can be handed to hardware yet; vanilla nf_tables expects this from a device that
-        // cannot take flows.
+    fn bind(this: &Arc<Self>, device: &Device, options: Options, priority: i32) -> Result {
         if options.hardware() {
-            return Err(unsupported());
+            FlowTable::hardware_bind(this, device, options, priority)?;
         }
         Ok(())
     }
 
-    fn unbind(&self, device: &Device, _options: Options) {
-        FlowTable::device_event(self, device, Teardown::DeviceUnbound);
+    fn unbind(this: &Arc<Self>, device: &Device, options: Options) {
+        if options.hardware() {
+            FlowTable::hardware_unbind(this, device);
+        }
+        FlowTable::device_event(this, device, Teardown::DeviceUnbound);
     }
 
     fn free(this: Arc<Self>) {

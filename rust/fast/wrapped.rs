@@ -28,6 +28,7 @@ use crate::kernel_net::netfilter::{
 };
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::skb::Skb;
+use crate::kernel_net::work::Worker;
 use crate::table::{
     FlowTable,
     Stored, //
@@ -39,7 +40,7 @@ const PIECES: usize = 6;
 /// Forwards a packet that has a VLAN tag, or an EtherType that stands for an encapsulation.
 #[inline(never)]
 pub(super) fn forward_family<'a>(
-    table: &'a FlowTable,
+    table: &'a Worker<FlowTable>,
     family: Family,
     options: Options,
     mut skb: Skb<'a>,
@@ -71,7 +72,7 @@ pub(super) fn forward_family<'a>(
 /// Forwards a packet that may have come through a tunnel, and is not wrapped otherwise.
 #[inline(never)]
 pub(super) fn forward_version<'a, F: Stored>(
-    table: &'a FlowTable,
+    table: &'a Worker<FlowTable>,
     options: Options,
     skb: Skb<'a>,
     rcu: ReadSide<'a>,
@@ -85,7 +86,7 @@ pub(super) fn forward_version<'a, F: Stored>(
 }
 
 fn forward_inside<'a, F: Stored>(
-    table: &'a FlowTable,
+    table: &'a Worker<FlowTable>,
     options: Options,
     mut skb: Skb<'a>,
     around: Unwrapped,

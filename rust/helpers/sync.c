@@ -25,9 +25,15 @@ void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn)
 	INIT_DELAYED_WORK(work, fn);
 }
 
-bool nfo_queue_delayed_work(struct delayed_work *work, unsigned long delay)
+bool nfo_queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			    unsigned long delay)
 {
-	return queue_delayed_work(system_power_efficient_wq, work, delay);
+	return queue_delayed_work(wq, work, delay);
+}
+
+struct workqueue_struct *nfo_unbound_wq(void)
+{
+	return system_dfl_wq;
 }
 
 void nfo_cond_resched(void)
@@ -35,12 +41,33 @@ void nfo_cond_resched(void)
 	cond_resched();
 }
 
-bool nfo_mod_delayed_work(struct delayed_work *work, unsigned long delay)
+bool nfo_mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			  unsigned long delay)
 {
-	return mod_delayed_work(system_power_efficient_wq, work, delay);
+	return mod_delayed_work(wq, work, delay);
 }
 
 u32 nfo_seconds(void)
 {
 	return div_u64(get_jiffies_64(), HZ);
+}
+
+void nfo_down_read(struct rw_semaphore *sem)
+{
+	down_read(sem);
+}
+
+void nfo_up_read(struct rw_semaphore *sem)
+{
+	up_read(sem);
+}
+
+void nfo_down_write(struct rw_semaphore *sem)
+{
+	down_write(sem);
+}
+
+void nfo_up_write(struct rw_semaphore *sem)
+{
+	up_write(sem);
 }

@@ -103,6 +103,14 @@ impl Status {
     pub(crate) fn has_sequence_adjustment(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_SEQ_ADJUST)
     }
+    /// Whether the source of the original direction is translated.
+    pub(crate) fn has_source_nat(self) -> bool {
+        self.has(bindings::ip_conntrack_status_IPS_SRC_NAT)
+    }
+    /// Whether its destination is.
+    pub(crate) fn has_destination_nat(self) -> bool {
+        self.has(bindings::ip_conntrack_status_IPS_DST_NAT)
+    }
     /// Whether addresses or ports are translated.
     pub(crate) fn has_nat(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_NAT_MASK)
@@ -207,6 +215,19 @@ impl Conn {
         let bit = bindings::ip_conntrack_status_IPS_OFFLOAD_BIT;
         // SAFETY: The entry is valid, by the type invariant.
         unsafe { bindings::nfo_ct_clear_status(self.as_raw(), bit) }
+    }
+
+    /// Marks the entry as forwarded by hardware, or takes the mark away. Any context.
+    pub(crate) fn set_in_hardware(&self, yes: bool) {
+        let bit = bindings::ip_conntrack_status_IPS_HW_OFFLOAD_BIT;
+        // SAFETY: The entry is valid, by the type invariant.
+        unsafe {
+            if yes {
+                bindings::nfo_ct_test_and_set_status(self.as_raw(), bit);
+            } else {
+                bindings::nfo_ct_clear_status(self.as_raw(), bit);
+            }
+        }
     }
 
     /// The C structure of one direction's tuple.
@@ -462,11 +483,26 @@ impl Conn {
         unsafe { bindings::nfo_ct_refresh(self.as_raw(), timeout) }
     }
 
-    /// Adds one packet of `bytes` to the accounting of one direction, if that is enabled
+    /// Adds packets and their bytes to the accounting of one direction, if that is enabled
     /// (C: `nf_ct_acct_add`). Any context.
-    pub(crate) fn account(&self, side: Side, bytes: u32) {
+    #[inline(always)]
+    pub(crate) fn account(&self, side: Side, packets: u32, bytes: u32) {
         // SAFETY: The entry is valid, by the type invariant, and sides are directions.
-        unsafe { bindings::nf_ct_acct_add(self.as_raw(), side as u32, 1, bytes) }
+        unsafe { bindings::nf_ct_acct_add(self.as_raw(), side as u32, packets, bytes) }
+    }
+
+    /// The same for many, whose numbers may not fit into what C takes at once.
+    pub(crate) fn account_many(&self, side: Side, mut packets: u64, mut bytes: u64) {
+        while packets != 0 || bytes != 0 {
+            // CAST: Not more than fits.
+            let (some, size) = (
+                packets.min(u64::from(u32::MAX)) as u32,
+                bytes.min(u64::from(u32::MAX)) as u32,
+            );
+            self.account(side, some, size);
+            packets -= u64::from(some);
+            bytes -= u64::from(size);
+        }
     }
 }
 

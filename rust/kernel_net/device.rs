@@ -162,6 +162,13 @@ impl Device {
         unsafe { bindings::nfo_dev_has_forward_path(self.as_raw()) }
     }
 
+    /// Whether its driver can be told of rules (C: `ndo_setup_tc`). If not, drivers of other devices
+    /// may take rules for it.
+    pub(super) fn has_own_driver(&self) -> bool {
+        // SAFETY: The device is valid, by the type invariant.
+        unsafe { bindings::nfo_dev_can_setup_tc(self.as_raw()) }
+    }
+
     /// The namespace the device is in.
     ///
     /// Callers hold RTNL, as event handlers do, or use the reference before the device can move: a

@@ -55,6 +55,7 @@ use crate::kernel_net::netfilter::{
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::skb::Skb;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr::{
     self,
     NonNull, //
@@ -97,13 +98,13 @@ pub(crate) trait Type: Send + Sync + Sized + 'static {
     ///
     /// Process context, may sleep; under the commit mutex, and also RTNL if the device is just
     /// being registered. Its packets come only after this. An error refuses the device, and with it
-    /// the transaction.
-    fn bind(&self, device: &Device, options: Options) -> Result;
+    /// the transaction. `priority` is that of the flowtable's hooks.
+    fn bind(this: &Arc<Self>, device: &Device, options: Options, priority: i32) -> Result;
 
     /// A device ceases to belong to it.
     ///
     /// As `bind`, but cannot fail. Its hook is gone already, but packets may still be in it.
-    fn unbind(&self, device: &Device, options: Options);
+    fn unbind(this: &Arc<Self>, device: &Device, options: Options);
 
     /// The flowtable is gone, and no packet is in any of its hooks.
     ///
@@ -157,7 +158,7 @@ impl<T: Type> Adapter<T> {
     unsafe extern "C" fn init(ft: *mut bindings::nf_flowtable) -> c_int {
         kernel::error::from_result(|| {
             // SAFETY: By the contract; nobody else has the flowtable yet, and its namespace is set.
-            // Drivers use the block and its lock, so they are made as C makes them. If the content
+            // The block that is in there is used by nobody, but is made as C makes it. If the content
             // cannot be made, nothing was done that would have to be undone, and nf_tables does not
             // call `free`.
             unsafe {
@@ -184,16 +185,20 @@ impl<T: Type> Adapter<T> {
             // SAFETY: By the contract. The content stays until `free`; the device is one of the
             // hook's, which nf_tables keeps for the call; the flags change only under the commit
             // mutex, which is held.
-            let (this, device, options) = unsafe {
+            let (this, device, options, priority) = unsafe {
                 (
-                    &**content::<T>(ft),
+                    // The flowtable keeps its reference; this is a look at it.
+                    ManuallyDrop::new(Arc::from_raw(*content::<T>(ft))),
                     Device::from_raw(dev),
                     Options((*ft).flags),
+                    (*ft).priority,
                 )
             };
             match command {
-                bindings::flow_block_command_FLOW_BLOCK_BIND => this.bind(device, options)?,
-                _ => this.unbind(device, options),
+                bindings::flow_block_command_FLOW_BLOCK_BIND => {
+                    T::bind(&this, device, options, priority)?;
+                }
+                _ => T::unbind(&this, device, options),
             }
             Ok(0)
         })

@@ -14,6 +14,8 @@
 //! C header: [`include/linux/jiffies.h`](srctree/include/linux/jiffies.h)
 
 use crate::bindings;
+use kernel::time::delay::fsleep;
+use kernel::time::Delta;
 
 /// Ticks per second, as the kernel was configured.
 pub(crate) const HZ: u32 = bindings::NFO_HZ as u32;
@@ -42,4 +44,9 @@ pub(crate) fn jiffies() -> u32 {
     let now = unsafe { core::ptr::read_volatile(&raw const bindings::jiffies) };
     // CAST: Truncation is meant: the clock is the low half, as C's `nfct_time_stamp`.
     now as u32
+}
+
+/// Lets others run for about a millisecond: for loops that wait for somebody. Process context.
+pub(crate) fn sleep_a_tick() {
+    fsleep(Delta::from_millis(1));
 }

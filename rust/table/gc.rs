@@ -10,8 +10,11 @@ use super::{
     FlowTable,
     Flows,
     Linked,
-    Stored, //
+    Stored,
+    GARBAGE, //
 };
+use crate::hardware;
+use crate::hardware::state::Wish;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::time::{
     jiffies,
@@ -20,7 +23,8 @@ use crate::kernel_net::time::{
 };
 use crate::kernel_net::work::{
     cond_resched,
-    Job, //
+    Job,
+    Worker, //
 };
 use crate::path;
 use crate::reason::Teardown;
@@ -36,7 +40,7 @@ const BATCH: u32 = 64;
 
 impl<F: Stored> Flows<F> {
     /// Visits all flows that are due.
-    fn visit_due(&self, table: &FlowTable) {
+    fn visit_due(&self, table: &Worker<FlowTable>) {
         let now = seconds();
         loop {
             let guard = rcu::read_lock();
@@ -59,7 +63,7 @@ impl<F: Stored> Flows<F> {
         self.table.resize().and(self.tunnels.tidy())
     }
 
-    fn visit(&self, table: &FlowTable, index: u32, rcu: ReadSide<'_>) {
+    fn visit(&self, table: &Worker<FlowTable>, index: u32, rcu: ReadSide<'_>) {
         let Some(flow) = self.table.get(index, rcu) else {
             return;
         };
@@ -68,26 +72,50 @@ impl<F: Stored> Flows<F> {
         let remaining = flow.remaining(now);
         let why = if flow.conn().status().is_dying() {
             Some(Teardown::ConnectionGone)
-        } else if remaining <= 0 {
+        } else if remaining <= 0 && !flow.is_awaited(now) {
             Some(Teardown::Expired)
         } else {
             None
         };
         if let Some(why) = why {
-            table.end_flow(flow, why, now);
+            FlowTable::end_flow(table, index, flow, why, now, rcu);
         }
         if flow.is_over() {
-            self.table.remove(index);
+            // Taken out now, or when hardware has forgotten it.
+            self.visit_later(index, 1, rcu);
             return;
         }
         flow.extend_connection(now);
-        // CAST: Positive, or the flow would be over.
-        let delay = (remaining as u32 / HZ + 1).min(LONGEST);
-        self.visit_later(index, delay, rcu);
+        // CAST: Not negative.
+        let remaining = remaining.max(0) as u32;
+        let mut delay = remaining / HZ + 1;
+        if flow.hardware.is_installed() {
+            // What hardware forwards is not seen here: it is asked in time, and again soon.
+            let timeout = table.timeout(flow.protocol);
+            if remaining < timeout / 10 * 9 {
+                FlowTable::ask(table, index, flow, Wish::Stats, rcu);
+            }
+            delay = delay.min(timeout / 10 / HZ).max(1);
+        }
+        self.visit_later(index, delay.min(LONGEST), rcu);
     }
 }
 
 impl FlowTable {
+    /// Does what is to be done once a second; says when to be called again.
+    fn collect_garbage(this: &Worker<Self>) -> Option<u32> {
+        this.v4.visit_due(this);
+        this.v6.visit_due(this);
+        this.outdate_changed();
+        Self::follow_paths(this);
+        Self::admit_late_drivers(this);
+        let hops = this.next_hops.forget_unused();
+        // Out of memory the old size stays; the next run tries again.
+        let resized = this.v4.tidy().and(this.v6.tidy());
+        (this.len() != 0 || hops != 0 || resized.is_err() || this.hardware.has_late_drivers())
+            .then_some(HZ)
+    }
+
     /// Looks at the ways that packets cannot check by themselves.
     fn outdate_changed(&self) {
         let guard = rcu::read_lock();
@@ -97,13 +125,10 @@ impl FlowTable {
 }
 
 impl Job for FlowTable {
-    fn run(&self) -> Option<u32> {
-        self.v4.visit_due(self);
-        self.v6.visit_due(self);
-        self.outdate_changed();
-        let hops = self.next_hops.forget_unused();
-        // Out of memory the old size stays; the next run tries again.
-        let resized = self.v4.tidy().and(self.v6.tidy());
-        (self.len() != 0 || hops != 0 || resized.is_err()).then_some(HZ)
+    fn run(this: &Worker<Self>, task: usize) -> Option<u32> {
+        match task {
+            GARBAGE => Self::collect_garbage(this),
+            _ => hardware::work(this),
+        }
     }
 }

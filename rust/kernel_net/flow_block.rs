@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Blocks: where drivers register the callbacks that take rules.
+//!
+//! A flowtable with `flags offload` has one [`Block`]. A driver is told of it for each of its
+//! devices that belongs to the flowtable, and adds a callback; each rule goes to every callback of
+//! the block, whoever it is for.
+//!
+//! ```text
+//!   bind(dev) ----> ndo_setup_tc(dev, TC_SETUP_FT, BIND)         the device's own driver, or
+//!             \---> flow_indr_dev_setup_offload(dev, …, BIND)    drivers of others, registered
+//!                                                                for devices that have no driver
+//!   ask(cookie, command) ----> callback 1, callback 2, …
+//!   unbind(dev) --> the same with UNBIND: the driver removes its callback
+//! ```
+//!
+//! # Drivers that come and go
+//!
+//! A driver for devices of others may register late: then the kernel tells it of all devices that
+//! are bound, and puts its callbacks into a list that was named at the time of binding, under a lock
+//! of its own and of nobody else's. That list is [`Binding::late`], and not that of the block, which
+//! others may be reading. [`Block::admit_late`] moves them, in a place where that lock is held: the
+//! kernel also tells *us* of all devices that are bound, if we register as such a driver, for a
+//! moment.
+//!
+//! When such a driver goes, `cleanup` is called for each of its callbacks. What it has of the
+//! flowtable has to be taken back before: see [`Owner::driver_leaves`].
+//!
+//! # Locking
+//!
+//! The block's semaphore orders callers of callbacks (readers) and changes of the list (writers), as
+//! in C. It comes before the kernel's lock of indirect devices, and before whatever drivers take in
+//! their callbacks. Everything is process context, and sleeps.
+//!
+//! C header: [`include/net/flow_offload.h`](srctree/include/net/flow_offload.h)
+
+use crate::bindings;
+use crate::kernel_net::device::Device;
+use crate::kernel_net::flow_rule::Rule;
+use crate::kernel_net::netfilter::unsupported;
+use crate::kernel_net::time::sleep_a_tick;
+use core::cell::UnsafeCell;
+use core::marker::PhantomPinned;
+use core::ptr;
+use kernel::prelude::*;
+use kernel::sync::{
+    new_mutex,
+    Arc,
+    Mutex, //
+};
+use kernel::types::Opaque;
+
+/// What to tell drivers about a rule.
+pub(crate) enum Command<'a> {
+    /// Put it in (C: `FLOW_CLS_REPLACE`).
+    Replace(&'a Rule),
+    /// Take it out.
+    Destroy,
+    /// Say what packets it has seen since the last time.
+    Stats,
+}
+
+/// What a rule has seen.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Stats {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// When it last saw one, in ticks; [`None`] if the driver does not say.
+    pub(crate) last_used: Option<u32>,
+}
+
+/// Who has a block.
+pub(crate) trait Owner: Send + Sync + 'static {
+    /// The block.
+    fn block(&self) -> &Block;
+
+    /// A driver of others' devices is going, whose callback was for the device with this index:
+    /// takes all rules back that cross it, and runs `f`, which removes the callback, before any are
+    /// put in again.
+    ///
+    /// Process context, may sleep.
+    fn driver_leaves(&self, ifindex: u32, f: impl FnOnce());
+}
+
+/// The callbacks of a flowtable.
+///
+/// # Invariants
+///
+/// `raw` and `lock` are initialised and pinned. Whoever changes the list holds `lock` for writing.
+#[pin_data]
+pub(crate) struct Block {
+    #[pin]
+    raw: Opaque<bindings::flow_block>,
+    #[pin]
+    lock: Opaque<bindings::rw_semaphore>,
+    /// Held while callbacks are on the way from a late list into the block.
+    #[pin]
+    admission: Mutex<()>,
+}
+
+// SAFETY: Nothing in it belongs to a task.
+unsafe impl Send for Block {}
+// SAFETY: The list is read and changed under the semaphore.
+unsafe impl Sync for Block {}
+
+/// A device that drivers of others were told of.
+pub(crate) struct Binding<T: Owner> {
+    /// Callbacks of drivers that have come since. Changed under the kernel's lock.
+    late: UnsafeCell<bindings::list_head>,
+    owner: Arc<T>,
+    ifindex: u32,
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The list is changed only as documented.
+unsafe impl<T: Owner> Send for Binding<T> {}
+// SAFETY: As above.
+unsafe impl<T: Owner> Sync for Binding<T> {}
+
+/// How a device is bound.
+pub(crate) enum Bound<T: Owner> {
+    /// By its own driver.
+    Direct,
+    /// By a driver of others.
+    Indirect(Pin<KBox<Binding<T>>>),
+}
+
+impl Block {
+    /// An empty block.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            // SAFETY: The slot is valid for writes, and pinned.
+            raw <- Opaque::ffi_init(|slot| unsafe { bindings::nfo_flow_block_init(slot) }),
+            // SAFETY: As above.
+            lock <- Opaque::ffi_init(|slot| unsafe { bindings::nfo_init_rwsem(slot) }),
+            admission <- new_mutex!((), "nft_offload_rs_admission"),
+        })
+    }
+
+    /// Runs `f` while nobody uses callbacks.
+    fn exclusively<R>(&self, f: impl FnOnce() -> R) -> R {
+        // SAFETY: Initialised, by the type invariant; callers can sleep.
+        unsafe { bindings::nfo_down_write(self.lock.get()) };
+        let result = f();
+        // SAFETY: Taken above.
+        unsafe { bindings::nfo_up_write(self.lock.get()) };
+        result
+    }
+
+    /// The head of the list of callbacks.
+    fn callbacks(&self) -> *mut bindings::list_head {
+        // SAFETY: A place within the block.
+        unsafe { &raw mut (*self.raw.get()).cb_list }
+    }
+
+    /// Tells the drivers of a device that it begins, or ceases, to belong to the block. Returns what
+    /// they say: an error, or not.
+    ///
+    /// # Safety
+    ///
+    /// The semaphore is held for writing. `late` is a list that stays until the opposite command.
+    unsafe fn tell(
+        &self,
+        device: &Device,
+        command: bindings::flow_block_command,
+        late: *mut bindings::list_head,
+        call: impl FnOnce(*mut bindings::flow_block_offload) -> c_int,
+    ) -> Result {
+        let mut extack = bindings::netlink_ext_ack::default();
+        let mut offload = bindings::flow_block_offload {
+            net: device.namespace().as_raw(),
+            block: self.raw.get(),
+            command,
+            binder_type: bindings::flow_block_binder_type_FLOW_BLOCK_BINDER_TYPE_CLSACT_INGRESS,
+            extack: &raw mut extack,
+            cb_list_head: late,
+            ..Default::default()
+        };
+        let offload = &raw mut offload;
+        // SAFETY: The structure is valid for the call, and so is the list in it. What drivers put
+        // there, or move there out of the block, is theirs to give and ours from then on.
+        unsafe {
+            let list = &raw mut (*offload).cb_list;
+            bindings::nfo_init_list_head(list);
+            let result = kernel::error::to_result(call(offload));
+            if command == bindings::flow_block_command_FLOW_BLOCK_BIND {
+                // Also after an error: whatever there is has a driver that counts on it.
+                bindings::nfo_list_splice_init(list, self.callbacks());
+            } else {
+                while !ptr::eq((*list).next, list) {
+                    let callback =
+                        kernel::container_of!((*list).next, bindings::flow_block_cb, list);
+                    bindings::nfo_list_del(&raw mut (*callback).list);
+                    bindings::flow_block_cb_free(callback);
+                }
+            }
+            result
+        }
+    }
+
+    /// Tells the device's own driver.
+    fn tell_own(&self, device: &Device, command: bindings::flow_block_command) -> Result {
+        self.exclusively(|| {
+            // SAFETY: The semaphore is held. The device has the function, as callers have seen, and
+            // its operations never change.
+            unsafe {
+                self.tell(device, command, self.callbacks(), |offload| {
+                    bindings::nfo_dev_setup_ft(device.as_raw(), offload)
+                })
+            }
+        })
+    }
+
+    /// Tells drivers of others.
+    fn tell_others<T: Owner>(
+        &self,
+        device: &Device,
+        binding: &Binding<T>,
+        command: bindings::flow_block_command,
+    ) -> Result {
+        self.exclusively(|| {
+            // SAFETY: The semaphore is held. The binding stays until it was unbound, and what the
+            // kernel notes is gone then.
+            unsafe {
+                self.tell(device, command, binding.late.get(), |offload| {
+                    bindings::flow_indr_dev_setup_offload(
+                        device.as_raw(),
+                        ptr::null_mut(),
+                        bindings::tc_setup_type_TC_SETUP_FT,
+                        binding.as_data(),
+                        offload,
+                        Some(Self::cleanup::<T>),
+                    )
+                })
+            }
+        })
+    }
+
+    /// Binds a device: its rules may come from now on.
+    ///
+    /// Under RTNL or the commit mutex of nf_tables, as callbacks of flowtables are. Fails as the
+    /// driver does; with `EOPNOTSUPP` if there is none that takes flows.
+    pub(crate) fn bind<T: Owner>(&self, device: &Device, owner: &Arc<T>) -> Result<Bound<T>> {
+        let bind = bindings::flow_block_command_FLOW_BLOCK_BIND;
+        if device.has_own_driver() {
+            self.tell_own(device, bind)?;
+            return Ok(Bound::Direct);
+        }
+        let binding = KBox::pin(
+            Binding {
+                late: UnsafeCell::new(bindings::list_head::default()),
+                owner: owner.clone(),
+                ifindex: device.ifindex(),
+                _pin: PhantomPinned,
+            },
+            GFP_KERNEL,
+        )?;
+        // SAFETY: Valid, pinned, and seen by nobody yet.
+        unsafe { bindings::nfo_init_list_head(binding.late.get()) };
+        if let Err(error) = self.tell_others(device, &binding, bind) {
+            // The kernel has noted the device all the same, and would tell the next driver of it.
+            self.unbind_others(device, &binding);
+            return Err(error);
+        }
+        Ok(Bound::Indirect(binding))
+    }
+
+    /// Unbinds a device. Its driver has no rules any more, or forgets them.
+    pub(crate) fn unbind<T: Owner>(&self, device: &Device, bound: Bound<T>) {
+        match bound {
+            Bound::Direct => {
+                let unbind = bindings::flow_block_command_FLOW_BLOCK_UNBIND;
+                // What a driver says to this changes nothing.
+                let _ = self.tell_own(device, unbind);
+            }
+            Bound::Indirect(binding) => self.unbind_others(device, &binding),
+        }
+    }
+
+    fn unbind_others<T: Owner>(&self, device: &Device, binding: &Binding<T>) {
+        let unbind = bindings::flow_block_command_FLOW_BLOCK_UNBIND;
+        let _ = self.tell_others(device, binding, unbind);
+        // From now on no driver comes late. Who has come before is not found by its driver but in
+        // the block.
+        // SAFETY: Nobody else changes the list any more.
+        let late = unsafe { !ptr::eq((*binding.late.get()).next, binding.late.get()) };
+        if late {
+            let _admission = self.admission.lock();
+            self.exclusively(|| {
+                // SAFETY: As above, and the semaphore is held.
+                unsafe { bindings::nfo_list_splice_init(binding.late.get(), self.callbacks()) };
+            });
+            let _ = self.tell_others(device, binding, unbind);
+        }
+        // A driver that is just going does not hear of this, but has a cleanup coming for each of
+        // its callbacks, which needs the binding.
+        while self.has_callback_of(binding) {
+            sleep_a_tick();
+        }
+    }
+
+    /// Calls `f` for each callback.
+    ///
+    /// # Safety
+    ///
+    /// The semaphore is held, for reading at least, and `f` does not change the list.
+    unsafe fn for_each(&self, mut f: impl FnMut(*mut bindings::flow_block_cb)) {
+        let head = self.callbacks();
+        // SAFETY: By the contract nobody changes the list; entries are those of callbacks.
+        unsafe {
+            let mut at = (*head).next;
+            while !ptr::eq(at, head) {
+                f(kernel::container_of!(at, bindings::flow_block_cb, list));
+                at = (*at).next;
+            }
+        }
+    }
+
+    /// Whether callbacks of a binding are left.
+    fn has_callback_of<T: Owner>(&self, binding: &Binding<T>) -> bool {
+        let mut found = false;
+        // SAFETY: The semaphore is taken for reading, and given back; callers can sleep.
+        unsafe {
+            bindings::nfo_down_read(self.lock.get());
+            self.for_each(|callback| found |= (*callback).indr.data == binding.as_data());
+            bindings::nfo_up_read(self.lock.get());
+        }
+        found
+    }
+
+    /// Tells all callbacks about a rule, and `outcome` what each of them said. For
+    /// [`Command::Stats`], returns what there is.
+    ///
+    /// Process context; sleeps for as long as drivers do. Several may ask at once.
+    pub(crate) fn ask(
+        &self,
+        cookie: u64,
+        priority: i32,
+        command: &Command<'_>,
+        mut outcome: impl FnMut(Result),
+    ) -> Stats {
+        let mut extack = bindings::netlink_ext_ack::default();
+        let mut offload = bindings::flow_cls_offload {
+            // CAST: As in C: a cookie has the width of a pointer, and priorities are stored
+            // unsigned.
+            cookie: cookie as c_ulong,
+            command: match command {
+                Command::Replace(_) => bindings::flow_cls_command_FLOW_CLS_REPLACE,
+                Command::Destroy => bindings::flow_cls_command_FLOW_CLS_DESTROY,
+                Command::Stats => bindings::flow_cls_command_FLOW_CLS_STATS,
+            },
+            rule: match command {
+                Command::Replace(rule) => rule.as_raw(),
+                _ => ptr::null_mut(),
+            },
+            ..Default::default()
+        };
+        offload.common.extack = &raw mut extack;
+        // In host order, as C has it and drivers expect it.
+        offload.common.protocol = bindings::ETH_P_ALL as u16;
+        offload.common.prio = priority as u32;
+        let data: *mut bindings::flow_cls_offload = &raw mut offload;
+        // SAFETY: The semaphore is taken for reading, and given back; callers can sleep. Callbacks
+        // get what they were registered with, and a structure of the kind that the type says.
+        unsafe {
+            bindings::nfo_down_read(self.lock.get());
+            self.for_each(|callback| {
+                if let Some(function) = (*callback).cb {
+                    outcome(kernel::error::to_result(function(
+                        bindings::tc_setup_type_TC_SETUP_CLSFLOWER,
+                        data.cast(),
+                        (*callback).cb_priv,
+                    )));
+                }
+            });
+            bindings::nfo_up_read(self.lock.get());
+        }
+        let stats = &offload.stats;
+        Stats {
+            packets: stats.pkts,
+            bytes: stats.bytes,
+            // CAST: Clocks are compared by their low half.
+            last_used: (stats.lastused != 0).then_some(stats.lastused as u32),
+        }
+    }
+
+    /// Takes in the callbacks of drivers that have come late. True if there were any.
+    pub(crate) fn admit_late<T: Owner>(&self, binding: &Binding<T>) -> bool {
+        // SAFETY: A look without the lock: a pointer that may change at any time, and nothing is
+        // followed.
+        let next = unsafe { ptr::read_volatile(&raw const (*binding.late.get()).next) };
+        if ptr::eq(next, binding.late.get()) {
+            return false;
+        }
+        let _admission = self.admission.lock();
+        self.admit(binding);
+        true
+    }
+
+    /// Takes them in; `admission` is held.
+    fn admit<T: Owner>(&self, binding: &Binding<T>) {
+        let mut turn = Turn {
+            data: binding.as_data(),
+            late: binding.late.get(),
+            taken: bindings::list_head::default(),
+        };
+        let turn: *mut Turn = &raw mut turn;
+        // SAFETY: The function is called back for each device that is bound, with the kernel's lock
+        // held, and not any more after the second call. Both may sleep. What is taken then is on
+        // our stack, and goes into the block.
+        unsafe {
+            let taken = &raw mut (*turn).taken;
+            bindings::nfo_init_list_head(taken);
+            if bindings::flow_indr_dev_register(Some(Turn::take), turn.cast()) == 0 {
+                bindings::flow_indr_dev_unregister(Some(Turn::take), turn.cast(), None);
+            }
+            self.exclusively(|| bindings::nfo_list_splice_init(taken, self.callbacks()));
+        }
+    }
+
+    /// A driver of others' devices is going.
+    ///
+    /// # Safety
+    ///
+    /// Only for the kernel, with a callback that was added for a [`Binding<T>`] of this type.
+    unsafe extern "C" fn cleanup<T: Owner>(callback: *mut bindings::flow_block_cb) {
+        // SAFETY: By the contract, and because a binding stays until it has no callbacks any more.
+        let binding = unsafe { &*(*callback).indr.data.cast::<Binding<T>>() };
+        // The binding may go as soon as the callback is out of the list.
+        let owner = binding.owner.clone();
+        owner.driver_leaves(binding.ifindex, || {
+            let block = owner.block();
+            let _admission = block.admission.lock();
+            block.admit(binding);
+            block.exclusively(|| {
+                // SAFETY: The callback is in the block and in its driver's list, and nobody else
+                // takes it out: its driver has left it to us.
+                unsafe {
+                    bindings::nfo_list_del(&raw mut (*callback).list);
+                    bindings::nfo_list_del(&raw mut (*callback).driver_list);
+                    bindings::flow_block_cb_free(callback);
+                }
+            });
+        });
+    }
+}
+
+impl<T: Owner> Binding<T> {
+    /// What the kernel knows it by.
+    fn as_data(&self) -> *mut c_void {
+        ptr::from_ref(self).cast_mut().cast()
+    }
+}
+
+/// A moment as a driver of others' devices, to be where the kernel's lock is held.
+struct Turn {
+    data: *mut c_void,
+    late: *mut bindings::list_head,
+    taken: bindings::list_head,
+}
+
+impl Turn {
+    /// Told of a device: takes what is in its late list, if it is the one that was meant.
+    ///
+    /// # Safety
+    ///
+    /// Only for the kernel, with a `Turn` as `private`.
+    unsafe extern "C" fn take(
+        _dev: *mut bindings::net_device,
+        _sch: *mut bindings::Qdisc,
+        private: *mut c_void,
+        _type: bindings::tc_setup_type,
+        _type_data: *mut c_void,
+        data: *mut c_void,
+        _cleanup: Option<unsafe extern "C" fn(*mut bindings::flow_block_cb)>,
+    ) -> c_int {
+        let turn: *mut Self = private.cast();
+        // SAFETY: By the contract; the lists are valid, and the kernel's lock is held, under which
+        // the late one is changed.
+        unsafe {
+            if !data.is_null() && (*turn).data == data {
+                bindings::nfo_list_splice_init((*turn).late, &raw mut (*turn).taken);
+            }
+        }
+        unsupported().to_errno()
+    }
+}
