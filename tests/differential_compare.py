@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Compares what left the router under C and under ours; differences that are meant are listed."""
+"""Compares what left the router under C and under ours; differences that are meant are listed.
+
+    differential_compare.py ONE OTHER [KIND...]: but not packets of these kinds
+"""
 import sys
 
 
@@ -43,6 +46,8 @@ c, rs = read(sys.argv[1]), read(sys.argv[2])
 what = {line.split(" ", 1)[0]: line.split(" ", 1)[1].strip() for line in open(sys.argv[1] + ".sent")}
 equal, different, meant = 0, [], 0
 for number in what:
+    if what[number].split()[1] in sys.argv[3:]:
+        continue
     if what[number].startswith("meant"):
         # C forwards it, ours does not.
         if number in rs:

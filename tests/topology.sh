@@ -9,6 +9,14 @@ in_client() { ip netns exec client "$@"; }
 in_router() { ip netns exec router "$@"; }
 in_server() { ip netns exec server "$@"; }
 
+# What connects them: makes c0, r1, r2 and s0. Others may put something else in its place.
+cables() {
+	ip link add c0 netns client address 02:00:00:00:01:02 type veth \
+		peer name r1 netns router address 02:00:00:00:01:01
+	ip link add s0 netns server address 02:00:00:00:02:02 type veth \
+		peer name r2 netns router address 02:00:00:00:02:01
+}
+
 make_topology() {
 	local ns dev
 	modprobe -q nf_conntrack
@@ -16,10 +24,7 @@ make_topology() {
 		ip netns add $ns
 		ip -n $ns link set lo up
 	done
-	ip link add c0 netns client address 02:00:00:00:01:02 type veth \
-		peer name r1 netns router address 02:00:00:00:01:01
-	ip link add s0 netns server address 02:00:00:00:02:02 type veth \
-		peer name r2 netns router address 02:00:00:00:02:01
+	cables
 	in_router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 \
 		net.netfilter.nf_conntrack_acct=1
 	for dev in client:c0:1.2:1::2 router:r1:1.1:1::1 router:r2:2.1:2::1 server:s0:2.2:2::2; do
@@ -59,6 +64,7 @@ ruleset() {
 			flowtable ft {
 				hook ingress priority filter
 				devices = { ${devices:-r1, r2} }
+				${flags:+flags $flags}
 				counter
 			}
 			counter original { }
