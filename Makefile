@@ -2,11 +2,12 @@
 # Front door. Everything is built in a Debian root in the cache, so the host needs only root and
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
-.PHONY: help demo test test-debug check kunit module setup selftest format clean distclean
+.PHONY: help demo test test-debug test-hw check kunit module setup selftest format clean distclean
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
 	@echo 'make test-debug  under kernels with KASAN, lockdep, leak detection, failing allocations, KCSAN'
+	@echo 'make test-hw   flows in hardware: rules, traffic, drivers, faults, scale'
 	@echo 'make check     format, lints, layers, shell scripts'
 	@echo 'make kunit     unit tests in the kernel, in User-mode Linux and on x86_64'
 	@echo 'make module KDIR=...  the module against any prepared kernel tree'
@@ -15,6 +16,7 @@ help:
 demo: ; @scripts/run-demo
 test: ; @scripts/run-tests
 test-debug: ; @scripts/run-tests debug
+test-hw: ; @scripts/run-tests hw
 check: ; @scripts/run-check
 kunit: ; @scripts/run-tests kunit
 setup: ; @scripts/setup

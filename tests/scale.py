@@ -1,57 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 """Makes many UDP flows with ready-made frames, then sends once more over each, in both directions;
 and all of that again while somebody reads the list of flows."""
-import ctypes
-import socket
-import struct
 import subprocess
 import sys
 import time
 
+from frames import back, enter, tap, there
+
 count = int(sys.argv[1])
-libc = ctypes.CDLL(None, use_errno=True)
-R1, R2 = bytes.fromhex("020000000101"), bytes.fromhex("020000000201")
-C0, S0 = bytes.fromhex("020000000102"), bytes.fromhex("020000000202")
-
-
-def tap(name, dev):
-    with open(f"/run/netns/{name}") as file:
-        assert libc.setns(file.fileno(), 0x40000000) == 0
-    # Sends only: what arrives is counted elsewhere.
-    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    s.bind((dev, 0))
-    return s
-
-
-def csum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return 0xFFFF ^ ((total & 0xFFFF) + (total >> 16))
-
-
-def frame(eth, src, dst, sport, dport):
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 32, 0, 0x4000, 64, 17, 0, src, dst)
-    ip = ip[:10] + struct.pack("!H", csum(ip)) + ip[12:]
-    return eth + b"\x08\0" + ip + struct.pack("!HHHH", sport, dport, 12, 0) + b"data"
 
 
 def counters():
-    with open("/run/netns/router") as file:
-        assert libc.setns(file.fileno(), 0x40000000) == 0
+    enter("router")
     with open("/proc/self/net/nft_offload_rs") as file:
         return {name: int(value) for name, value in (line.split() for line in file)}
 
 
 client, server = tap("client", "c0"), tap("server", "s0")
-a, b = socket.inet_aton("10.0.1.2"), socket.inet_aton("10.0.2.2")
-
-
-def there(i):
-    return frame(R1 + C0, a, b, 1024 + i % 60000, 1024 + i // 60000)
-
-
-def back(i):
-    return frame(R2 + S0, b, a, 1024 + i // 60000, 1024 + i % 60000)
 
 
 begin = time.monotonic()
