@@ -401,9 +401,11 @@ impl FlowTable {
     }
 }
 
-/// Offers the flows that hardware has to all drivers, of which one is new.
+/// Offers the flows that hardware has to all drivers, of which one is new. Those that were refused
+/// are offered with their next packet.
 fn offer_again<F: Stored>(this: &Worker<FlowTable>) {
     F::flows(this).for_each(|index, flow, rcu| {
+        flow.hardware.set_refused(false);
         if flow.hardware.is_known() {
             FlowTable::ask(this, index, flow, Wish::Install, rcu);
         }
