@@ -73,12 +73,14 @@ impl<F: Ip> Direction<F> {
         }
     }
 
-    /// Moves the deadline to `new`, if that is later.
-    pub(crate) fn refresh_if_later(&self, new: u32) {
+    /// Moves the deadline to `new`, if that is later. True if it is.
+    pub(crate) fn refresh_if_later(&self, new: u32) -> bool {
         let old = self.deadline.load(Relaxed);
-        if timeout::later(old, new) != old {
+        let is_later = timeout::later(old, new) != old;
+        if is_later {
             self.deadline.store(new, Relaxed);
         }
+        is_later
     }
 }
 

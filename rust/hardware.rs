@@ -47,7 +47,10 @@ use crate::kernel_net::flow_block::{
 };
 use crate::kernel_net::flowtable::Options;
 use crate::kernel_net::lock::SpinLockBh;
-use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu::{
+    synchronize_rcu,
+    ReadSide, //
+};
 use crate::kernel_net::rcu_table::Found;
 use crate::kernel_net::time::{
     jiffies,
@@ -89,6 +92,8 @@ use state::Wish;
 
 /// How long a removal of all flows may take, in seconds.
 const DRAIN_SECONDS: u32 = 10;
+/// How long a flow may wait before it is offered again, in seconds.
+const LONGEST_WAIT: u32 = 64;
 /// How many flows in the queue are worth one more worker.
 const CROWD: u32 = 32;
 
@@ -189,7 +194,11 @@ impl Hardware {
     }
 
     fn close(&self, ifindex: u32) {
-        self.open.lock().retain(|open| *open != ifindex);
+        let mut open = self.open.lock();
+        // It may be there twice for a moment, when a transaction takes it out and in again.
+        if let Some(place) = open.iter().position(|open| *open == ifindex) {
+            let _ = open.remove(place);
+        }
     }
 
     /// Whether everything asked for has been done.
@@ -254,6 +263,10 @@ impl FlowTable {
         let hardware = &this.hardware;
         hardware.draining.fetch_add(1, AcqRel);
         Self::end_crossing(this, ifindex, why);
+        // Whoever was about to install or reroute one of them has done so now; and what crosses the
+        // device since is ended once more.
+        synchronize_rcu();
+        Self::end_crossing(this, ifindex, why);
         kick_workers(this);
         if !hardware.wait_idle() {
             hardware.giving_up.store(true, Relaxed);
@@ -276,10 +289,17 @@ impl FlowTable {
         wish: Wish,
         rcu: ReadSide<'_>,
     ) {
-        if !flow.hardware.ask(wish) {
+        // One that is still being put into the table cannot be in the queue: who puts it there asks
+        // when it is done.
+        if F::flows(this).get(index, rcu).is_none() {
             return;
         }
+        // Counted first: who sees none pending may take it that nobody is about to queue a flow.
         this.hardware.pending.fetch_add(1, AcqRel);
+        if !flow.hardware.ask(wish) {
+            this.hardware.pending.fetch_sub(1, AcqRel);
+            return;
+        }
         F::flows(this).enqueue(index, wish == Wish::Remove, rcu);
         kick_workers(this);
     }
@@ -317,9 +337,9 @@ impl FlowTable {
                 return;
             }
         } else {
-            // CAST: Less than half the clock's range.
-            let left = cell.patience().load(Relaxed).wrapping_sub(now) as i32;
-            if left > 0 {
+            // Nobody waits for longer than this; a time of long ago may look like one to come.
+            let left = cell.patience().load(Relaxed).wrapping_sub(now);
+            if left != 0 && left <= LONGEST_WAIT * HZ {
                 return;
             }
         }
@@ -335,7 +355,7 @@ impl FlowTable {
     ) {
         let hardware = &this.hardware;
         let wait = match hardware.draining.load(Relaxed) {
-            0 => hardware.backoff.wait(now),
+            0 => hardware.backoff.wait(now, HZ),
             _ => HZ,
         };
         flow.hardware.admit();
@@ -380,7 +400,8 @@ impl FlowTable {
 
     /// Takes in drivers that have come late. Process context, once a second.
     pub(crate) fn admit_late_drivers(this: &Worker<Self>) {
-        if !this.hardware.is_enabled() {
+        // While removals are waited for, nothing is offered.
+        if !this.hardware.is_enabled() || this.hardware.draining.load(Relaxed) != 0 {
             return;
         }
         // Whoever holds it is binding or unbinding, and may wait for us.

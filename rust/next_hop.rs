@@ -64,6 +64,14 @@ impl Station {
         self.neighbour().is_none_or(Neighbour::is_valid)
     }
 
+    /// Whether the neighbour still has the address that a bridge has chosen a port for.
+    fn is_where_it_was(&self) -> bool {
+        match self {
+            Station::Bridged(neighbour, address) => neighbour.ethernet_address() == *address,
+            Station::Neighbour(_) | Station::Fixed(_) => true,
+        }
+    }
+
     /// The address of its frames.
     #[inline(always)]
     pub(crate) fn address(&self) -> Mac {
@@ -121,6 +129,8 @@ pub(crate) struct NextHop {
 pub(crate) struct InHardware {
     /// The station's address, with a bit that says that there is one; or zero.
     station: AtomicU64,
+    /// Rules with another address may be there, too.
+    changed: AtomicBool,
     verdict: AtomicU8,
 }
 
@@ -135,6 +145,7 @@ impl InHardware {
     pub(crate) const fn new() -> Self {
         Self {
             station: AtomicU64::new(0),
+            changed: AtomicBool::new(false),
             verdict: AtomicU8::new(RIGHT),
         }
     }
@@ -187,7 +198,11 @@ impl NextHop {
 
     /// Notes that rules with this station's address are going to hardware.
     pub(crate) fn note_installed(&self, station: Mac) {
-        self.in_hardware.station.store(packed(station), Relaxed);
+        let new = packed(station);
+        let old = self.in_hardware.station.swap(new, Relaxed);
+        if old != 0 && old != new {
+            self.in_hardware.changed.store(true, Relaxed);
+        }
     }
 
     /// Finds out whether what rules in hardware say is still right. Packets that hardware forwards
@@ -196,10 +211,11 @@ impl NextHop {
         let installed = self.in_hardware.station.load(Relaxed);
         let verdict = if installed == 0 {
             RIGHT
-        } else if self.outdated.load(Relaxed)
+        } else if self.in_hardware.changed.swap(false, Relaxed)
+            || self.outdated.load(Relaxed)
             || self.neighbour().is_some_and(|n| !n.is_valid())
             || !matches!(&self.link, Link::Ethernet { station, .. }
-                if packed(station.address()) == installed)
+                if packed(station.address()) == installed && station.is_where_it_was())
         {
             GONE
         } else if !self.dst.is_current(rcu) {

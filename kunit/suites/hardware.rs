@@ -160,23 +160,23 @@ mod tests {
         for start in [0, 1000, u32::MAX - 150] {
             let backoff = Backoff::new();
             let mut now: u32 = start;
-            assert_eq!(backoff.wait(now), 0);
+            assert_eq!(backoff.wait(now, 100), 0);
             let mut expected = 100;
             for step in 0..10 {
                 backoff.full(now, 100);
-                assert_eq!(backoff.wait(now), expected);
+                assert_eq!(backoff.wait(now, 100), expected);
                 // Flows that were under way do not make it longer.
                 backoff.full(now, 100);
-                assert_eq!(backoff.wait(now.wrapping_add(1)), expected - 1);
+                assert_eq!(backoff.wait(now.wrapping_add(1), 100), expected - 1);
                 now = now.wrapping_add(expected);
-                assert_eq!(backoff.wait(now), 0);
+                assert_eq!(backoff.wait(now, 100), 0);
                 if step < 6 {
                     expected *= 2;
                 }
             }
             backoff.taken();
             backoff.full(now, 100);
-            assert_eq!(backoff.wait(now), 100);
+            assert_eq!(backoff.wait(now, 100), 100);
         }
     }
 }

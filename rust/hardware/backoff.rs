@@ -30,20 +30,24 @@ impl Backoff {
         }
     }
 
-    /// Ticks to wait, zero for none.
-    pub(crate) fn wait(&self, now: u32) -> u32 {
+    /// Ticks to wait, zero for none. `second` is one in ticks.
+    pub(crate) fn wait(&self, now: u32, second: u32) -> u32 {
         if self.steps.load(Relaxed) == 0 {
             return 0;
         }
-        // CAST: Less than half the clock's range.
-        let left = self.until.load(Relaxed).wrapping_sub(now) as i32;
-        left.max(0).unsigned_abs()
+        // A time of long ago may look like one to come, but nobody waits for longer than this.
+        let left = self.until.load(Relaxed).wrapping_sub(now);
+        if left <= second << MOST {
+            left
+        } else {
+            0
+        }
     }
 
     /// There was no room. `second` is one in ticks.
     pub(crate) fn full(&self, now: u32, second: u32) {
         // Flows that were under way when it was found full do not count again.
-        if self.wait(now) != 0 {
+        if self.wait(now, second) != 0 {
             return;
         }
         let steps = self.steps.load(Relaxed).min(MOST);

@@ -220,13 +220,18 @@ fn note<F: Stored>(
             let wait = if outcome.taken + outcome.had != 0 {
                 if !cell.is_installed() {
                     this.state.hardware_added();
+                    // What software sees of it ends here: it is to be asked about soon.
+                    F::flows(this).collect(plan.index, rcu);
                 } else if outcome.taken != 0 {
                     this.state.hardware_restored();
                 }
                 cell.set_cookie(cookie);
                 cell.set_installed(true);
+                cell.set_refused(false);
                 plan.conn.set_in_hardware(true);
-                hardware.backoff.taken();
+                if outcome.taken != 0 {
+                    hardware.backoff.taken();
+                }
                 if outcome.taken != 0 {
                     1
                 } else {
@@ -234,16 +239,18 @@ fn note<F: Stored>(
                 }
             } else {
                 if cell.is_installed() {
-                    forget(cell, &plan.conn);
+                    // Whoever says no to a rule may have it all the same: it is still to be taken
+                    // out in the end.
+                    plan.conn.set_in_hardware(false);
                 }
                 if outcome.full != 0 {
                     hardware.backoff.full(now, HZ);
-                } else {
+                } else if !cell.is_installed() {
                     cell.set_refused(true);
                 }
                 1
             };
-            let wait = (wait * HZ).max(hardware.backoff.wait(now));
+            let wait = (wait * HZ).max(hardware.backoff.wait(now, HZ));
             cell.patience().store(now.wrapping_add(wait), Relaxed);
         }
     }
@@ -263,11 +270,11 @@ fn note_stats<F: Stored>(
     now: u32,
     rcu: ReadSide<'_>,
 ) {
-    if let Some(last_used) = stats.last_used {
+    let used = stats.last_used.is_some_and(|last_used| {
         flow.direction(side)
-            .refresh_if_later(this.deadline(flow.protocol, last_used));
-    }
-    if stats.packets == 0 {
+            .refresh_if_later(this.deadline(flow.protocol, last_used))
+    });
+    if stats.packets == 0 && !used {
         return;
     }
     if this.hardware.counts() {
@@ -292,6 +299,7 @@ fn take_one<F: Stored>(this: &Worker<FlowTable>, rules: &mut Rules) -> bool {
         plan(this, index, flow, rules, rcu)
     };
     let outcome = this.hardware.carry_out(&plan, rules, &this.state);
+    rules.iter_mut().for_each(Rule::release);
     let guard = rcu::read_lock();
     let rcu = ReadSide::of(&guard);
     if let Some(flow) = flows.get(plan.index, rcu) {

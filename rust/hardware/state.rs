@@ -114,8 +114,11 @@ impl Cell {
 
     /// Asks for something. True for the caller who has to put the flow into the queue.
     pub(crate) fn ask(&self, wish: Wish) -> bool {
-        let before = self.word.fetch_or(wish.bit() | QUEUED, AcqRel);
-        before & (QUEUED | RETIRED) == 0
+        self.word
+            .fetch_update(AcqRel, Acquire, |word| {
+                (word & RETIRED == 0).then_some(word | wish.bit() | QUEUED)
+            })
+            .is_ok_and(|before| before & QUEUED == 0)
     }
 
     /// Takes a flow that came out of the queue in hand.

@@ -493,7 +493,11 @@ impl Conn {
 
     /// The same for many, whose numbers may not fit into what C takes at once.
     pub(crate) fn account_many(&self, side: Side, mut packets: u64, mut bytes: u64) {
-        while packets != 0 || bytes != 0 {
+        // More than so many at once is a counter that went backwards.
+        for _ in 0..64 {
+            if packets == 0 && bytes == 0 {
+                break;
+            }
             // CAST: Not more than fits.
             let (some, size) = (
                 packets.min(u64::from(u32::MAX)) as u32,

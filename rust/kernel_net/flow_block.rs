@@ -259,7 +259,7 @@ impl Block {
         unsafe { bindings::nfo_init_list_head(binding.late.get()) };
         if let Err(error) = self.tell_others(device, &binding, bind) {
             // The kernel has noted the device all the same, and would tell the next driver of it.
-            self.unbind_others(device, &binding);
+            let _ = self.unbind_others(device, &binding);
             return Err(error);
         }
         Ok(Bound::Indirect(binding))
@@ -273,13 +273,25 @@ impl Block {
                 // What a driver says to this changes nothing.
                 let _ = self.tell_own(device, unbind);
             }
-            Bound::Indirect(binding) => self.unbind_others(device, &binding),
+            Bound::Indirect(binding) => {
+                if !self.unbind_others(device, &binding) {
+                    // A cleanup may still come: for it the binding stays, and with it the owner and
+                    // this module.
+                    pin_to_memory();
+                    core::mem::forget(binding);
+                }
+            }
         }
     }
 
-    fn unbind_others<T: Owner>(&self, device: &Device, binding: &Binding<T>) {
+    /// Tells drivers of others. False if one of them keeps its callback for longer than a while.
+    fn unbind_others<T: Owner>(&self, device: &Device, binding: &Binding<T>) -> bool {
         let unbind = bindings::flow_block_command_FLOW_BLOCK_UNBIND;
-        let _ = self.tell_others(device, binding, unbind);
+        {
+            // None of its callbacks is on the way then, where its driver would not find it.
+            let _admission = self.admission.lock();
+            let _ = self.tell_others(device, binding, unbind);
+        }
         // From now on no driver comes late. Who has come before is not found by its driver but in
         // the block.
         // SAFETY: Nobody else changes the list any more.
@@ -293,10 +305,16 @@ impl Block {
             let _ = self.tell_others(device, binding, unbind);
         }
         // A driver that is just going does not hear of this, but has a cleanup coming for each of
-        // its callbacks, which needs the binding.
-        while self.has_callback_of(binding) {
+        // its callbacks, which needs the binding. It may have to wait for locks that we are under.
+        const PATIENCE: u32 = 2000;
+        for _ in 0..PATIENCE {
+            if !self.has_callback_of(binding) {
+                return true;
+            }
             sleep_a_tick();
         }
+        pr_warn!("a driver keeps its callback for a device that left the flowtable\n");
+        false
     }
 
     /// Calls `f` for each callback.
@@ -450,6 +468,12 @@ impl<T: Owner> Binding<T> {
     fn as_data(&self) -> *mut c_void {
         ptr::from_ref(self).cast_mut().cast()
     }
+}
+
+/// Keeps this module loaded, for ever.
+fn pin_to_memory() {
+    // SAFETY: The module is loaded, since this is its code.
+    let _ = unsafe { bindings::try_module_get(crate::THIS_MODULE.as_ptr()) };
 }
 
 /// A moment as a driver of others' devices, to be where the kernel's lock is held.

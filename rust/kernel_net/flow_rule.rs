@@ -134,6 +134,13 @@ impl Rule {
         self.target = None;
     }
 
+    /// Gives the device up that packets were sent to. The rule says nothing then.
+    pub(crate) fn release(&mut self) {
+        if self.target.is_some() {
+            self.clear();
+        }
+    }
+
     /// The C structure, for a driver's callback.
     pub(super) fn as_raw(&self) -> *mut bindings::flow_rule {
         self.raw.as_ptr()

@@ -13,6 +13,7 @@ use super::{
     Stored,
     GARBAGE, //
 };
+use crate::flow::state::State;
 use crate::hardware;
 use crate::hardware::state::Wish;
 use crate::kernel_net::rcu::ReadSide;
@@ -79,6 +80,10 @@ impl<F: Stored> Flows<F> {
         };
         if let Some(why) = why {
             FlowTable::end_flow(table, index, flow, why, now, rcu);
+        }
+        if flow.state() != State::Active {
+            // Who ended it has asked for that; this is for good measure.
+            FlowTable::withdraw(table, index, flow, rcu);
         }
         if flow.is_over() {
             // Taken out now, or when hardware has forgotten it.
