@@ -238,7 +238,7 @@ fn insert<F: Stored>(
         InsertError::Full => Refusal::TableFull,
     })?;
     conn.refresh(DAY);
-    FlowTable::offer_new::<F>(table, index, rcu);
+    FlowTable::offer::<F>(table, index, rcu);
     Ok(Done::Added)
 }
 

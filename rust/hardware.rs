@@ -38,6 +38,7 @@ use crate::flow::ip::{
     V6, //
 };
 use crate::flow::state::State;
+use crate::flow::timeout;
 use crate::flow::Flow;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::flow_block::{
@@ -63,7 +64,10 @@ use crate::kernel_net::work::{
 };
 use crate::new_spinlock_bh;
 use crate::next_hop::NextHop;
-use crate::reason::Teardown;
+use crate::reason::{
+    HardwareEvent,
+    Teardown, //
+};
 use crate::table::{
     FlowTable,
     Stored,
@@ -201,17 +205,11 @@ impl Hardware {
         }
     }
 
-    /// Whether everything asked for has been done.
-    fn is_idle(&self) -> bool {
-        self.pending.load(Acquire) == 0
-    }
-
-    /// Waits for that, not too long. True if it is so.
+    /// Waits until everything asked for has been done, not too long. True if it has.
     fn wait_idle(&self) -> bool {
         let deadline = jiffies().wrapping_add(DRAIN_SECONDS * HZ);
-        while !self.is_idle() {
-            // CAST: Less than half the clock's range.
-            if deadline.wrapping_sub(jiffies()) as i32 <= 0 {
+        while self.pending.load(Acquire) != 0 {
+            if timeout::remaining(deadline, jiffies()) <= 0 {
                 return false;
             }
             sleep_a_tick();
@@ -270,7 +268,7 @@ impl FlowTable {
         kick_workers(this);
         if !hardware.wait_idle() {
             hardware.giving_up.store(true, Relaxed);
-            this.state.driver_hung();
+            this.state.in_hardware(HardwareEvent::DriverHung);
             pr_warn!("a driver takes too long to remove flows; some may be left in hardware\n");
             hardware.wait_idle();
             hardware.giving_up.store(false, Relaxed);
@@ -305,13 +303,11 @@ impl FlowTable {
     }
 
     /// A flow is new, or has another path: offers it, if that is to be at once.
-    pub(crate) fn offer<F: Stored>(
-        this: &Worker<Self>,
-        index: u32,
-        flow: &Flow<F>,
-        rcu: ReadSide<'_>,
-    ) {
-        if this.hardware.is_enabled() && this.hardware.after == 0 {
+    pub(crate) fn offer<F: Stored>(this: &Worker<Self>, index: u32, rcu: ReadSide<'_>) {
+        if !this.hardware.is_enabled() || this.hardware.after != 0 {
+            return;
+        }
+        if let Some(flow) = F::flows(this).get(index, rcu) {
             Self::try_install(this, index, flow, jiffies(), rcu);
         }
     }

@@ -149,6 +149,22 @@ reasons! {
 }
 
 reasons! {
+    /// What happens to flows in hardware.
+    HardwareEvent {
+        /// Hardware has taken a flow.
+        Added = "added",
+        /// One was taken out of it.
+        Removed = "removed",
+        /// It had lost one, and has taken it again.
+        Restored = "restored",
+        /// A driver would not forget one in time.
+        LeftBehind = "left_behind",
+        /// A driver took too long.
+        DriverHung = "driver_hung",
+    }
+}
+
+reasons! {
     /// What a driver answered to a rule.
     Answer {
         Ok = "ok",

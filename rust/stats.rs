@@ -16,6 +16,7 @@ use crate::new_spinlock_bh;
 use crate::reason::{
     Answer,
     Bypass,
+    HardwareEvent,
     Refusal,
     Teardown,
     Unfit, //
@@ -36,10 +37,7 @@ const BYPASSES: usize = TEARDOWNS + Teardown::ALL.len();
 const UNFIT: usize = BYPASSES + Bypass::ALL.len();
 const ANSWERS: usize = UNFIT + Unfit::ALL.len();
 const HARDWARE: usize = ANSWERS + Answer::ALL.len();
-const COUNT: usize = HARDWARE + HARDWARE_NAMES.len();
-
-/// What happens to flows in hardware.
-const HARDWARE_NAMES: [&str; 5] = ["added", "removed", "restored", "left_behind", "driver_hung"];
+const COUNT: usize = HARDWARE + HardwareEvent::ALL.len();
 
 /// A namespace's flowtables and counters.
 #[pin_data]
@@ -82,29 +80,9 @@ impl NamespaceState {
         self.counters.at(BYPASSES + why as usize).inc();
     }
 
-    /// Counts a flow that hardware has taken.
-    pub(crate) fn hardware_added(&self) {
-        self.counters.at(HARDWARE).inc();
-    }
-
-    /// Counts one that was taken out of it.
-    pub(crate) fn hardware_removed(&self) {
-        self.counters.at(HARDWARE + 1).inc();
-    }
-
-    /// Counts one that hardware had lost, and has taken again.
-    pub(crate) fn hardware_restored(&self) {
-        self.counters.at(HARDWARE + 2).inc();
-    }
-
-    /// Counts one that a driver would not forget in time.
-    pub(crate) fn left_behind(&self) {
-        self.counters.at(HARDWARE + 3).inc();
-    }
-
-    /// Counts a driver that took too long.
-    pub(crate) fn driver_hung(&self) {
-        self.counters.at(HARDWARE + 4).inc();
+    /// Counts what happens to a flow in hardware.
+    pub(crate) fn in_hardware(&self, event: HardwareEvent) {
+        self.counters.at(HARDWARE + event as usize).inc();
     }
 
     /// Counts what a driver has said to a rule.
@@ -223,9 +201,9 @@ impl PerNamespace for NamespaceState {
             seq_print!(file, "ended_{} {}\n", why.name(), count);
         }
         seq_print!(file, "hardware_pending {}\n", pending);
-        for (number, name) in HARDWARE_NAMES.iter().enumerate() {
-            let count = self.counters.sum(HARDWARE + number);
-            seq_print!(file, "hardware_{} {}\n", name, count);
+        for &event in HardwareEvent::ALL {
+            let count = self.counters.sum(HARDWARE + event as usize);
+            seq_print!(file, "hardware_{} {}\n", event.name(), count);
         }
         for &why in Unfit::ALL {
             let count = self.counters.sum(UNFIT + why as usize);

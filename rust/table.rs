@@ -337,13 +337,6 @@ impl FlowTable {
         result
     }
 
-    /// Hands a new flow to hardware, if it is to go there at once. Softirq.
-    pub(crate) fn offer_new<F: Stored>(this: &Worker<Self>, index: u32, rcu: ReadSide<'_>) {
-        if let Some(flow) = F::flows(this).get(index, rcu) {
-            Self::offer(this, index, flow, rcu);
-        }
-    }
-
     /// Ends a flow, tells of it, and has hardware forget it. True for the one caller who did.
     fn end_flow<F: Stored>(
         this: &Worker<Self>,
@@ -426,7 +419,7 @@ impl FlowTable {
         // What hardware has said of the old path says nothing of the new one.
         flow.hardware.set_refused(false);
         Self::withdraw(this, found.index, flow, rcu);
-        Self::offer(this, found.index, flow, rcu);
+        Self::offer::<F>(this, found.index, rcu);
     }
 
     /// Has a flow visited within the next second: one of its packets takes the classic path, where

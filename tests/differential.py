@@ -6,7 +6,6 @@ made to drop everything, so that what leaves was forwarded by the fast path. Pac
 generated, with a number in each by which input and output are matched; and recorded, from real
 conversations of the hosts' own stacks, large super-packets among them, sent again one by one.
 """
-import ctypes
 import fcntl
 import os
 import random
@@ -16,22 +15,15 @@ import struct
 import subprocess
 import sys
 
+from frames import C0, R1, R2, S0, enter
+
 impl, seed, count, out = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 layer = sys.argv[5] if len(sys.argv) > 5 else "none"
-libc = ctypes.CDLL(None, use_errno=True)
 rng = random.Random(seed)
 ETH_P_ALL = 3
 PACKET_AUXDATA = 8
 PACKET_VNET_HDR = 15
 SOL_PACKET = 263
-
-R1, R2 = bytes.fromhex("020000000101"), bytes.fromhex("020000000201")
-C0, S0 = bytes.fromhex("020000000102"), bytes.fromhex("020000000202")
-
-
-def enter(name):
-    with open(f"/run/netns/{name}") as file:
-        assert libc.setns(file.fileno(), 0x40000000) == 0
 
 
 def tap(name, dev):

@@ -35,6 +35,7 @@ use crate::kernel_net::work::{
 };
 use crate::reason::{
     Answer,
+    HardwareEvent,
     Unfit, //
 };
 use crate::stats::NamespaceState;
@@ -122,13 +123,13 @@ impl Hardware {
         }
         if plan.remove {
             if self.giving_up.load(Relaxed) {
-                state.left_behind();
+                state.in_hardware(HardwareEvent::LeftBehind);
             } else {
                 for side in SIDES {
                     self.tell(plan.cookie, side, &Command::Destroy, |_| {});
                 }
             }
-            state.hardware_removed();
+            state.in_hardware(HardwareEvent::Removed);
         }
         if let Install::Rules(cookie) = plan.install {
             for (side, rule) in SIDES.into_iter().zip(rules) {
@@ -219,11 +220,11 @@ fn note<F: Stored>(
         Install::Rules(cookie) => {
             let wait = if outcome.taken + outcome.had != 0 {
                 if !cell.is_installed() {
-                    this.state.hardware_added();
+                    this.state.in_hardware(HardwareEvent::Added);
                     // What software sees of it ends here: it is to be asked about soon.
                     F::flows(this).collect(plan.index, rcu);
                 } else if outcome.taken != 0 {
-                    this.state.hardware_restored();
+                    this.state.in_hardware(HardwareEvent::Restored);
                 }
                 cell.set_cookie(cookie);
                 cell.set_installed(true);
