@@ -17,15 +17,15 @@
 //!
 //! A flow is offered at once, or after as many packets as the module was told. If there is no room,
 //! all flows of the table wait, longer each time; see [`backoff`]. If no driver can take it, it is
-//! not offered again until its path changes. When packets of a flow that is in hardware keep coming
+//! not offered again until its path changes; after other errors, some seconds later. When packets of a flow that is in hardware keep coming
 //! in software, hardware may have lost it: it is offered again, and a driver that has it says so.
 //!
 //! # When a device leaves
 //!
 //! Before callbacks go, every flow that crosses the device has to be out of hardware.
 //! [`FlowTable::drain`] forbids new ones, ends the flows, and waits until the queue is empty; while
-//! somebody waits, removals are all that workers do. A driver that takes too long is not waited for
-//! for ever: then what is left stays in hardware, and is counted.
+//! somebody waits, removals are all that workers do. A driver that hangs for ten seconds, or takes a
+//! minute for all, is not waited for any longer: then what is left stays in hardware, and is counted.
 
 pub(crate) mod backoff;
 mod job;
@@ -94,8 +94,9 @@ use kernel::sync::{
 };
 use state::Wish;
 
-/// How long a removal of all flows may take, in seconds.
-const DRAIN_SECONDS: u32 = 10;
+/// How long the removal of one flow may take, and of all of them, in seconds.
+const HUNG_AFTER: u32 = 10;
+const LONGEST_DRAIN: u32 = 60;
 /// How long a flow may wait before it is offered again, in seconds.
 const LONGEST_WAIT: u32 = 64;
 /// How many flows in the queue are worth one more worker.
@@ -129,7 +130,7 @@ pub(crate) struct Hardware {
     pending: AtomicU32,
     /// How many wait for the queue to be empty: until then, only removals are made.
     draining: AtomicU32,
-    /// They do not wait any longer.
+    /// A driver hangs: what waits for it is left behind, until nothing is pending.
     giving_up: AtomicBool,
     /// The flowtable has `counter`.
     counts: AtomicBool,
@@ -205,16 +206,32 @@ impl Hardware {
         }
     }
 
-    /// Waits until everything asked for has been done, not too long. True if it has.
+    /// One less is pending.
+    fn note_done(&self) {
+        if self.pending.fetch_sub(1, AcqRel) == 1 && self.giving_up.load(Relaxed) {
+            self.giving_up.store(false, Relaxed);
+        }
+    }
+
+    /// Waits until everything asked for has been done: for as long as there is progress, but not for
+    /// ever. True if it has.
     fn wait_idle(&self) -> bool {
-        let deadline = jiffies().wrapping_add(DRAIN_SECONDS * HZ);
-        while self.pending.load(Acquire) != 0 {
-            if timeout::remaining(deadline, jiffies()) <= 0 {
+        let began = jiffies();
+        let last = began.wrapping_add(LONGEST_DRAIN * HZ);
+        let (mut least, mut deadline) = (u32::MAX, last);
+        loop {
+            let (pending, now) = (self.pending.load(Acquire), jiffies());
+            if pending == 0 {
+                return true;
+            }
+            if pending < least {
+                (least, deadline) = (pending, now.wrapping_add(HUNG_AFTER * HZ));
+            }
+            if timeout::remaining(deadline, now).min(timeout::remaining(last, now)) <= 0 {
                 return false;
             }
             sleep_a_tick();
         }
-        true
     }
 }
 
@@ -267,11 +284,13 @@ impl FlowTable {
         Self::end_crossing(this, ifindex, why);
         kick_workers(this);
         if !hardware.wait_idle() {
-            hardware.giving_up.store(true, Relaxed);
-            this.state.in_hardware(HardwareEvent::DriverHung);
-            pr_warn!("a driver takes too long to remove flows; some may be left in hardware\n");
-            hardware.wait_idle();
-            hardware.giving_up.store(false, Relaxed);
+            if !hardware.giving_up.swap(true, Relaxed) {
+                this.state.in_hardware(HardwareEvent::DriverHung);
+                pr_warn!("a driver takes too long to remove flows; some may be left in hardware\n");
+            }
+            if hardware.wait_idle() {
+                hardware.giving_up.store(false, Relaxed);
+            }
         }
         f();
         hardware.draining.fetch_sub(1, AcqRel);
@@ -295,7 +314,7 @@ impl FlowTable {
         // Counted first: who sees none pending may take it that nobody is about to queue a flow.
         this.hardware.pending.fetch_add(1, AcqRel);
         if !flow.hardware.ask(wish) {
-            this.hardware.pending.fetch_sub(1, AcqRel);
+            this.hardware.note_done();
             return;
         }
         F::flows(this).enqueue(index, wish == Wish::Remove, rcu);

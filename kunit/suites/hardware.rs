@@ -50,6 +50,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_removed_already_is_not_queued_again() {
+        let cell = Cell::new();
+        cell.ask(Wish::Install);
+        cell.begin();
+        cell.set_installed(true);
+        assert!(cell.finish());
+        assert!(cell.ask(Wish::Remove));
+        cell.begin();
+        assert!(!cell.ask(Wish::Remove) && !cell.ask(Wish::Stats));
+        cell.set_installed(false);
+        assert!(cell.finish());
+        assert!(cell.ask(Wish::Install));
+        assert!(!cell.begin().has(Wish::Remove));
+        assert!(!cell.ask(Wish::Install));
+        assert!(!cell.finish());
+    }
+
+    #[test]
     fn known_flows_stay_and_retired_ones_are_left_alone() {
         let cell = Cell::new();
         cell.ask(Wish::Install);

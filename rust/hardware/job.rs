@@ -43,10 +43,7 @@ use crate::table::{
     FlowTable,
     Stored, //
 };
-use core::sync::atomic::Ordering::{
-    AcqRel,
-    Relaxed, //
-};
+use core::sync::atomic::Ordering::Relaxed;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 use kernel::sync::rcu;
@@ -54,7 +51,8 @@ use kernel::sync::rcu;
 /// Both directions, in the order in which drivers hear of them.
 const SIDES: [Side; 2] = [Side::Original, Side::Reply];
 
-/// How long a driver that says it has a flow is believed, in seconds.
+/// How long a driver that says it has a flow, or cannot have it for a reason that may pass, is not
+/// asked again, in seconds.
 const BELIEF: u32 = 8;
 
 /// What drivers are to be told about a flow.
@@ -87,6 +85,8 @@ struct Outcome {
     had: u32,
     /// Rules that they had no room for.
     full: u32,
+    /// Rules that they could not take for a reason that may pass.
+    failed: u32,
 }
 
 /// The rules of both directions.
@@ -122,14 +122,16 @@ impl Hardware {
             outcome.stats = Some(self.stats(plan.cookie));
         }
         if plan.remove {
-            if self.giving_up.load(Relaxed) {
-                state.in_hardware(HardwareEvent::LeftBehind);
+            // Looked at again for each rule: a call may take long.
+            let is_waited_for = |_: &Side| !self.giving_up.load(Relaxed);
+            let told = SIDES.into_iter().take_while(is_waited_for).map(|side| {
+                self.tell(plan.cookie, side, &Command::Destroy, |_| {});
+            });
+            state.in_hardware(if told.count() == SIDES.len() {
+                HardwareEvent::Removed
             } else {
-                for side in SIDES {
-                    self.tell(plan.cookie, side, &Command::Destroy, |_| {});
-                }
-            }
-            state.in_hardware(HardwareEvent::Removed);
+                HardwareEvent::LeftBehind
+            });
         }
         if let Install::Rules(cookie) = plan.install {
             for (side, rule) in SIDES.into_iter().zip(rules) {
@@ -140,7 +142,8 @@ impl Hardware {
                         Answer::Ok => outcome.taken += 1,
                         Answer::Exists => outcome.had += 1,
                         Answer::Busy | Answer::NoSpace | Answer::NoMemory => outcome.full += 1,
-                        _ => {}
+                        Answer::Unsupported | Answer::Invalid => {}
+                        Answer::NoDevice | Answer::NotFound | Answer::Other => outcome.failed += 1,
                     }
                 });
             }
@@ -246,10 +249,14 @@ fn note<F: Stored>(
                 }
                 if outcome.full != 0 {
                     hardware.backoff.full(now, HZ);
-                } else if !cell.is_installed() {
+                } else if outcome.failed == 0 && !cell.is_installed() {
                     cell.set_refused(true);
                 }
-                1
+                if outcome.failed != 0 {
+                    BELIEF
+                } else {
+                    1
+                }
             };
             let wait = (wait * HZ).max(hardware.backoff.wait(now, HZ));
             cell.patience().store(now.wrapping_add(wait), Relaxed);
@@ -278,6 +285,8 @@ fn note_stats<F: Stored>(
     if stats.packets == 0 && !used {
         return;
     }
+    // The connection's last flow may have left hardware after this one came, and the mark with it.
+    flow.conn().set_in_hardware(true);
     if this.hardware.counts() {
         flow.conn().account_many(side, stats.packets, stats.bytes);
     }
@@ -314,7 +323,7 @@ fn take_one<F: Stored>(this: &Worker<FlowTable>, rules: &mut Rules) -> bool {
             flows.collect(plan.index, rcu);
         }
     }
-    this.hardware.pending.fetch_sub(1, AcqRel);
+    this.hardware.note_done();
     true
 }
 

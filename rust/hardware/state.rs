@@ -127,10 +127,17 @@ impl Cell {
     }
 
     /// Lets go of it. False if something was asked for meanwhile: then it goes into the queue again.
+    ///
+    /// What drivers do not have needs no removal, whoever asked for it while it was removed; nor is
+    /// there anything to count.
     pub(crate) fn finish(&self) -> bool {
         self.word
             .fetch_update(AcqRel, Acquire, |word| {
-                (word & WISHES == 0).then_some(word & !QUEUED)
+                let moot = match word & INSTALLED {
+                    0 => REMOVE | STATS,
+                    _ => 0,
+                };
+                (word & WISHES & !moot == 0).then_some(word & !(QUEUED | moot))
             })
             .is_ok()
     }
