@@ -73,7 +73,7 @@ ruleset() {
 				type filter hook forward priority filter; policy accept;
 				ct direction original counter name original
 				ct direction reply counter name reply
-				${2:-} meta l4proto { tcp, udp } flow add @ft
+				${2:-} meta l4proto { tcp, udp, gre } flow add @ft
 			}
 			${1:-}
 		}
