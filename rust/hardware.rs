@@ -17,8 +17,9 @@
 //!
 //! A flow is offered at once, or after as many packets as the module was told. If there is no room,
 //! all flows of the table wait, longer each time; see [`backoff`]. If no driver can take it, it is
-//! not offered again until its path changes; after other errors, some seconds later. When packets of a flow that is in hardware keep coming
-//! in software, hardware may have lost it: it is offered again, and a driver that has it says so.
+//! not offered again until its path changes; after other errors, some seconds later. When packets of
+//! a flow that is in hardware keep coming in software, hardware may have lost it: it is offered
+//! again, and a driver that has it says so.
 //!
 //! # When a device leaves
 //!
@@ -216,8 +217,7 @@ impl Hardware {
     /// Waits until everything asked for has been done: for as long as there is progress, but not for
     /// ever. True if it has.
     fn wait_idle(&self) -> bool {
-        let began = jiffies();
-        let last = began.wrapping_add(LONGEST_DRAIN * HZ);
+        let last = jiffies().wrapping_add(LONGEST_DRAIN * HZ);
         let (mut least, mut deadline) = (u32::MAX, last);
         loop {
             let (pending, now) = (self.pending.load(Acquire), jiffies());

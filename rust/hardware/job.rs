@@ -122,12 +122,15 @@ impl Hardware {
             outcome.stats = Some(self.stats(plan.cookie));
         }
         if plan.remove {
-            // Looked at again for each rule: a call may take long.
-            let is_waited_for = |_: &Side| !self.giving_up.load(Relaxed);
-            let told = SIDES.into_iter().take_while(is_waited_for).map(|side| {
-                self.tell(plan.cookie, side, &Command::Destroy, |_| {});
+            let is_gone = SIDES.into_iter().all(|side| {
+                // Looked at again for each rule: a call may take long.
+                let is_waited_for = !self.giving_up.load(Relaxed);
+                if is_waited_for {
+                    self.tell(plan.cookie, side, &Command::Destroy, |_| {});
+                }
+                is_waited_for
             });
-            state.in_hardware(if told.count() == SIDES.len() {
+            state.in_hardware(if is_gone {
                 HardwareEvent::Removed
             } else {
                 HardwareEvent::LeftBehind
@@ -235,8 +238,6 @@ fn note<F: Stored>(
                 plan.conn.set_in_hardware(true);
                 if outcome.taken != 0 {
                     hardware.backoff.taken();
-                }
-                if outcome.taken != 0 {
                     1
                 } else {
                     BELIEF

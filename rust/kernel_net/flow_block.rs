@@ -259,7 +259,7 @@ impl Block {
         unsafe { bindings::nfo_init_list_head(binding.late.get()) };
         if let Err(error) = self.tell_others(device, &binding, bind) {
             // The kernel has noted the device all the same, and would tell the next driver of it.
-            let _ = self.unbind_others(device, &binding);
+            self.unbind(device, Bound::Indirect(binding));
             return Err(error);
         }
         Ok(Bound::Indirect(binding))

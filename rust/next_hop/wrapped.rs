@@ -9,8 +9,7 @@
 use super::{
     Check,
     Link,
-    NextHop,
-    Station, //
+    NextHop, //
 };
 use crate::flow::encap::{
     self,
@@ -120,14 +119,8 @@ impl NextHop {
             }
         }
         match &self.link {
-            Link::Ethernet { station, .. } => match station {
-                Station::Bridged(neighbour, address)
-                    if neighbour.ethernet_address() != *address =>
-                {
-                    Err(Check::PathChanged)
-                }
-                station => Ok(station.neighbour()),
-            },
+            Link::Ethernet { station, .. } if !station.is_where_it_was() => Err(Check::PathChanged),
+            Link::Ethernet { station, .. } => Ok(station.neighbour()),
             Link::Other { neighbour } => Ok(Some(neighbour)),
             Link::None | Link::Transform => Ok(None),
         }
