@@ -56,6 +56,7 @@ static const unsigned int NFO_GFP_ATOMIC = (__force unsigned int)(GFP_ATOMIC | _
 static const unsigned int NFO_GFP_ZERO = (__force unsigned int)__GFP_ZERO;
 static const unsigned int NFO_GFP_KERNEL = (__force unsigned int)(GFP_KERNEL | __GFP_NOWARN);
 static const unsigned long NFO_NF_CT_DAY = NF_CT_DAY;
+static const short NFO_DST_FORCE_CHK = DST_OBSOLETE_FORCE_CHK;
 static const unsigned int NFO_NUD_VALID = NUD_VALID;
 static const unsigned int NFO_NUD_LIVE = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
 static const unsigned int NFO_FLOWI_FLAG_ANYSRC = FLOWI_FLAG_ANYSRC;
@@ -169,6 +170,10 @@ bool nfo_dst_hold_safe(struct dst_entry *dst);
 struct net_device *nfo_dst_dev(const struct dst_entry *dst);
 struct dst_entry *nfo_skb_dst(const struct sk_buff *skb);
 struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
+const int *nfo_rt_genid_ipv4(const struct net *net);
+int nfo_rt_genid(const struct dst_entry *dst);
+bool nfo_dst_is_rtable(const struct dst_entry *dst);
+const short *nfo_dst_obsolete(const struct dst_entry *dst);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);
 unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst);
 unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst);

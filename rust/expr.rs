@@ -272,10 +272,10 @@ fn renew<F: Stored>(
         return Err(Refusal::Claimed);
     }
     if flow.key(Side::Original) == original && flow.key(Side::Reply) == reply {
-        FlowTable::reroute(table, &found, ways.original, ways.reply, rcu);
+        FlowTable::reroute(table, found, ways.original, ways.reply, rcu);
         return Ok(Done::Rerouted);
     }
-    FlowTable::end(table, &found, Teardown::PathChanged, jiffies(), rcu);
+    FlowTable::end(table, found, Teardown::PathChanged, jiffies(), rcu);
     if !conn.claim_offload() {
         return Err(Refusal::Claimed);
     }

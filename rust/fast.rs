@@ -15,14 +15,22 @@ use crate::flow::ip::{
     V6, //
 };
 use crate::flow::key::Port;
-use crate::flow::nat::Transport;
+use crate::flow::nat::{
+    Protocol,
+    Transport, //
+};
 use crate::flow::state::State;
+use crate::flow::Flow;
 use crate::kernel_net::flowtable::Options;
 use crate::kernel_net::netfilter::{
     Family,
     Verdict, //
 };
 use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_table::{
+    First,
+    Found, //
+};
 use crate::kernel_net::skb::{
     Addressee,
     Skb,
@@ -53,16 +61,18 @@ pub(crate) fn forward_family<'a>(
     skb: Skb<'a>,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    if skb.addressee() == Addressee::Many {
-        return Verdict::Accept(skb);
-    }
-    if skb.has_vlan_tag() {
+    // Frames for others are looked at more closely there, and packets with tags.
+    if skb.addressee() != Addressee::Device || skb.has_vlan_tag() {
         return wrapped::forward_family(table, family, options, skb, rcu);
     }
-    match (skb.protocol(), family) {
-        (V4::ETHERTYPE, Family::Ipv4 | Family::Inet) => plain::<V4>(table, options, skb, rcu),
-        (V6::ETHERTYPE, Family::Ipv6 | Family::Inet) => plain::<V6>(table, options, skb, rcu),
-        (encap::PPPOE | encap::VLAN | encap::SERVICE_VLAN, _) => {
+    if family != Family::Ipv6 && skb.has_protocol(V4::ETHERTYPE) {
+        return plain::<V4>(table, options, skb, rcu);
+    }
+    if family != Family::Ipv4 && skb.has_protocol(V6::ETHERTYPE) {
+        return plain::<V6>(table, options, skb, rcu);
+    }
+    match skb.protocol() {
+        encap::PPPOE | encap::VLAN | encap::SERVICE_VLAN => {
             wrapped::forward_family(table, family, options, skb, rcu)
         }
         _ => Verdict::Accept(skb),
@@ -87,7 +97,16 @@ fn plain<'a, F: Stored>(
                     at: 0,
                     tunnel: false,
                 };
-                return forward::<F, false>(table, options, skb, inside, rcu);
+                // Compiled for each of those that packets are of.
+                return match headers.protocol {
+                    Protocol::Tcp => {
+                        forward::<F, false, TCP>(table, options, skb, inside, rcu)
+                    }
+                    Protocol::Udp => {
+                        forward::<F, false, UDP>(table, options, skb, inside, rcu)
+                    }
+                    Protocol::Gre => wrapped::forward_version::<F>(table, options, skb, rcu),
+                };
             }
             Err(Reject::Short(len)) if skb.pull(len) => {}
             Err(_) if !F::flows(table).tunnels.is_empty() => {
@@ -108,9 +127,49 @@ struct Inside<K> {
     tunnel: bool,
 }
 
-/// Forwards a packet of a known flow. `WRAPPED` says whether anything may be around it.
+/// Protocols that [`forward`] is compiled for; or for all of them.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ANY: u8 = 0;
+
+/// Leaves a packet of a known flow to the classic path.
+#[cold]
+#[inline(never)]
+fn bypass<F: Stored>(
+    table: &Worker<FlowTable>,
+    found: Found<'_, Flow<F>>,
+    why: Bypass,
+    rcu: ReadSide<'_>,
+) {
+    table.state.bypassed(why);
+    table.visit_soon(found, rcu);
+}
+
+/// A FIN or RST of a flow went by.
+#[cold]
+#[inline(never)]
+fn close<F: Stored>(table: &Worker<FlowTable>, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
+    found.object.close();
+    FlowTable::withdraw(table, found.index, found.object, rcu);
+}
+
+/// What to do about a transport checksum that is not all in the packet.
+#[inline(never)]
+fn sum_of(skb: &mut Skb<'_>) -> Transport {
+    match skb.summed() {
+        Summed::Partial => Transport::Pseudo,
+        Summed::Complete => {
+            skb.forget_sum();
+            Transport::Whole
+        }
+        Summed::None | Summed::Unnecessary => Transport::Whole,
+    }
+}
+
+/// Forwards a packet of a known flow. `WRAPPED` says whether anything may be around it, or it may be
+/// for somebody else; `PROTOCOL` of which protocol it is.
 #[inline(always)]
-fn forward<'a, F: Stored, const WRAPPED: bool>(
+fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
     table: &'a Worker<FlowTable>,
     options: Options,
     mut skb: Skb<'a>,
@@ -122,20 +181,37 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
         at,
         tunnel,
     } = inside;
-    let Some(found) = F::flows(table).lookup(&headers.key, rcu) else {
-        return Verdict::Accept(skb);
+    let protocol = match PROTOCOL {
+        TCP => Protocol::Tcp,
+        UDP => Protocol::Udp,
+        _ => headers.protocol,
+    };
+    let flows = F::flows(table);
+    let found = if WRAPPED {
+        match flows.lookup(&headers.key, rcu) {
+            Some(found) => found,
+            None => return Verdict::Accept(skb),
+        }
+    } else {
+        match flows.lookup_first(&headers.key, rcu) {
+            First::Found(found) => found,
+            First::Missing => return Verdict::Accept(skb),
+            // All over again, and with more patience.
+            First::Elsewhere => {
+                return wrapped::forward_version::<F>(table, options, skb, rcu);
+            }
+        }
     };
     let direction = found.object.direction(found.side);
     let next_hop = direction.next_hop.get(rcu);
     let now = jiffies();
 
     let bypass = |skb, why| {
-        table.state.bypassed(why);
-        table.visit_soon(&found, rcu);
+        bypass(table, found, why, rcu);
         Verdict::Accept(skb)
     };
     let end = |skb, why| {
-        FlowTable::end(table, &found, why, now, rcu);
+        FlowTable::end(table, found, why, now, rcu);
         Verdict::Accept(skb)
     };
 
@@ -145,7 +221,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     if direction.conn.status().is_dying() {
         return end(skb, Teardown::ConnectionGone);
     }
-    if skb.addressee() == Addressee::Other {
+    if WRAPPED && skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
         // for us, although a promiscuous device shows them.
         let back = found.object.direction(found.side.other());
@@ -159,17 +235,18 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     {
         return bypass(skb, Bypass::Mtu);
     }
-    if headers.tcp.opens() && direction.state.get() == State::Closing {
-        return end(skb, Teardown::TcpReopen);
-    }
-    if headers.tcp.closes() {
-        found.object.close();
-        FlowTable::withdraw(table, found.index, found.object, rcu);
+    if headers.tcp.opens_or_closes() {
+        if headers.tcp.opens() && direction.state.get() == State::Closing {
+            return end(skb, Teardown::TcpReopen);
+        }
+        if headers.tcp.closes() {
+            close(table, found, rcu);
+        }
     }
     match next_hop.check(now, rcu) {
         Check::Good => {}
         Check::PathChanged => {
-            FlowTable::mark_stale(table, &found, now, rcu);
+            FlowTable::mark_stale(table, found, now, rcu);
             return bypass(skb, Bypass::PathChanged);
         }
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
@@ -188,26 +265,23 @@ fn forward<'a, F: Stored, const WRAPPED: bool>(
     }
 
     // From here on the packet is ours.
-    direction.refresh(table.deadline(headers.protocol, now));
-    let how = match skb.summed() {
-        Summed::Partial => Transport::Pseudo,
-        Summed::Complete => {
-            skb.forget_sum();
-            Transport::Whole
-        }
-        Summed::None | Summed::Unnecessary => Transport::Whole,
+    direction.refresh(table.deadline(protocol, now));
+    let how = if skb.is_simply_summed() {
+        Transport::Whole
+    } else {
+        sum_of(&mut skb)
     };
     if WRAPPED {
         skb.set_vlan_tag(None);
         skb.pull_header(at, F::ETHERTYPE);
     }
-    F::apply(&direction.rewrite, skb.linear_mut(), headers.protocol, how);
+    F::apply(&direction.rewrite, skb.linear_mut(), protocol, how);
     if options.hardware() {
-        FlowTable::seen_in_software(table, &found, options, now, rcu);
+        FlowTable::seen_in_software(table, found, options, now, rcu);
     }
     if options.counter() {
         direction.conn.account(found.side, 1, skb.len());
     }
-    next_hop.transmit(skb, F::ETHERTYPE, table.state.forwarded(), rcu);
+    next_hop.transmit(skb, table.state.forwarded(), rcu);
     Verdict::Stolen
 }

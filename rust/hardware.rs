@@ -335,7 +335,7 @@ impl FlowTable {
     #[inline(never)]
     pub(crate) fn seen_in_software<F: Stored>(
         this: &Worker<Self>,
-        found: &Found<'_, Flow<F>>,
+        found: Found<'_, Flow<F>>,
         options: Options,
         now: u32,
         rcu: ReadSide<'_>,

@@ -72,6 +72,16 @@ impl Station {
         }
     }
 
+    /// The address of its frames as a word in memory, with two bytes of no meaning behind it.
+    fn word(&self) -> u64 {
+        match self {
+            Station::Neighbour(neighbour) => neighbour.ethernet_word(),
+            Station::Bridged(_, [a, b, c, d, e, f]) | Station::Fixed([a, b, c, d, e, f]) => {
+                u64::from_ne_bytes([*a, *b, *c, *d, *e, *f, 0, 0])
+            }
+        }
+    }
+
     /// The address of its frames.
     #[inline(always)]
     pub(crate) fn address(&self) -> Mac {
@@ -97,29 +107,49 @@ pub(crate) enum Link {
 /// How many devices a path may cross.
 pub(crate) const MAX_DEVICES: usize = 8;
 
-/// A way out.
+/// A way that is nothing but an Ethernet header to a neighbour.
+pub(crate) struct Plain {
+    neighbour: ARef<Neighbour>,
+    /// The header after the destination: the source and the EtherType.
+    tail: [u8; 8],
+}
+
+impl Plain {
+    /// From `source`, for packets of this EtherType.
+    pub(crate) fn new(neighbour: ARef<Neighbour>, source: Mac, ethertype: u16) -> Self {
+        let [a, b, c, d, e, f] = source;
+        let [g, h] = ethertype.to_be_bytes();
+        Self {
+            neighbour,
+            tail: [a, b, c, d, e, f, g, h],
+        }
+    }
+}
+
+/// A way out. What plain packets need comes first, and is one cache line.
+#[repr(C, align(64))]
 pub(crate) struct NextHop {
     pub(crate) dst: Dst,
     /// The device packets leave through.
     pub(crate) device: ARef<Device>,
+    /// Where nothing but an Ethernet header is put in front: that.
+    pub(crate) plain: Option<Plain>,
+    /// The largest packet, from the network header on.
+    pub(crate) mtu: u32,
+    /// Room that packets need before them.
+    pub(crate) headroom: u32,
+    /// The way is not known to be the right one any more.
+    pub(crate) outdated: AtomicBool,
     pub(crate) link: Link,
     /// What packets are wrapped in.
     pub(crate) encap: Encap,
     pub(crate) tunnel: Option<Tunnel>,
     /// A bridge is on the way.
     pub(crate) is_bridged: bool,
-    /// Nothing but an Ethernet header is put in front.
-    pub(crate) is_plain: bool,
-    /// The largest packet, from the network header on.
-    pub(crate) mtu: u32,
-    /// Room that packets need before them.
-    pub(crate) headroom: u32,
     /// Where packets come in that take the opposite way.
     pub(crate) port: Port,
     /// The indices of all devices on the way, the rest 0.
     pub(crate) devices: [u32; MAX_DEVICES],
-    /// The way is not known to be the right one any more.
-    pub(crate) outdated: AtomicBool,
     /// Whether the switch in the port takes off, or puts on, the outer and the inner tag by itself.
     pub(crate) untagged: [bool; 2],
     pub(crate) in_hardware: InHardware,
@@ -266,12 +296,9 @@ impl NextHop {
         if !self.dst.is_current(rcu) || self.outdated.load(Relaxed) {
             return Check::PathChanged;
         }
-        let neighbour = match &self.link {
-            Link::Ethernet {
-                station: Station::Neighbour(neighbour),
-                ..
-            } if self.is_plain => neighbour,
-            _ => match self.check_wrapped(rcu) {
+        let neighbour = match &self.plain {
+            Some(plain) => &plain.neighbour,
+            None => match self.check_wrapped(rcu) {
                 Ok(Some(neighbour)) => neighbour,
                 Ok(None) => return Check::Good,
                 Err(why) => return why,
@@ -292,17 +319,16 @@ impl NextHop {
     pub(crate) fn transmit(
         &self,
         mut skb: Skb<'_>,
-        ethertype: u16,
         counter: Counter<'_>,
         rcu: ReadSide<'_>,
     ) {
-        match &self.link {
-            Link::Ethernet { source, station } if self.is_plain => {
-                if skb.push_ethernet(station.address(), *source, ethertype) {
+        match &self.plain {
+            Some(plain) => {
+                if skb.push_ethernet(plain.neighbour.ethernet_word(), plain.tail) {
                     skb.transmit(&self.device, &self.dst, counter, rcu);
                 }
             }
-            _ => self.transmit_wrapped(skb, counter, rcu),
+            None => self.transmit_wrapped(skb, counter, rcu),
         }
     }
 }

@@ -45,6 +45,7 @@ use crate::next_hop::{
     InHardware,
     Link,
     NextHop,
+    Plain,
     Station,
     Tunnel,
     MAX_DEVICES, //
@@ -160,7 +161,7 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         encap: Encap::NONE,
         tunnel: None,
         is_bridged: false,
-        is_plain: false,
+        plain: None,
         devices,
         device: ARef::from(device),
         dst,
@@ -218,7 +219,7 @@ fn neighbour_of(
 /// Whether the way of a next hop is still the same. For ways that are not plain, whose devices do
 /// not tell when they lead elsewhere; a plain one ends at the device of its route.
 pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
-    if hop.is_plain || matches!(hop.link, Link::Transform) {
+    if hop.plain.is_some() || matches!(hop.link, Link::Transform) {
         return true;
     }
     let station = match &hop.link {
@@ -444,15 +445,15 @@ impl<'rcu> Way<'rcu> {
                 .saturating_add(tunnel_len + encap_len),
             port: Port::new(device.ifindex(), self.encap, number),
             is_bridged: self.bridged,
-            is_plain: self.encap.is_none()
-                && self.tunnel.is_none()
-                && matches!(
-                    link,
-                    Link::Ethernet {
-                        station: Station::Neighbour(_),
-                        ..
-                    }
-                ),
+            plain: match &link {
+                Link::Ethernet {
+                    source,
+                    station: Station::Neighbour(neighbour),
+                } if self.encap.is_none() && self.tunnel.is_none() => {
+                    Some(Plain::new(neighbour.clone(), *source, dst.ethertype()))
+                }
+                _ => None,
+            },
             encap: self.encap,
             tunnel: self.tunnel,
             devices: self.devices,

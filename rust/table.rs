@@ -45,6 +45,7 @@ use crate::kernel_net::random::secret;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::rcu_table::{
+    First,
     Found,
     InsertError,
     Object,
@@ -140,6 +141,16 @@ impl<F: Stored> Flows<F> {
     /// Takes the first one out.
     pub(crate) fn dequeue(&self, rcu: ReadSide<'_>) -> Option<u32> {
         self.queue.lock().pop(&Linked(&self.table, rcu))
+    }
+
+    /// Finds the flow of a packet, if it is found at once.
+    #[inline(always)]
+    pub(crate) fn lookup_first<'rcu>(
+        &'rcu self,
+        key: &F::Key,
+        rcu: ReadSide<'rcu>,
+    ) -> First<'rcu, Flow<F>> {
+        self.table.lookup_first(key, rcu)
     }
 
     /// Finds the flow of a packet.
@@ -359,7 +370,7 @@ impl FlowTable {
     /// Ends a flow on behalf of a packet. Softirq.
     pub(crate) fn end<F: Stored>(
         this: &Worker<Self>,
-        found: &Found<'_, Flow<F>>,
+        found: Found<'_, Flow<F>>,
         why: Teardown,
         now: u32,
         rcu: ReadSide<'_>,
@@ -380,7 +391,7 @@ impl FlowTable {
     /// bridge does not hear from the station that it has forgotten in the other.
     pub(crate) fn mark_stale<F: Stored>(
         this: &Worker<Self>,
-        found: &Found<'_, Flow<F>>,
+        found: Found<'_, Flow<F>>,
         now: u32,
         rcu: ReadSide<'_>,
     ) {
@@ -407,7 +418,7 @@ impl FlowTable {
     /// Gives a flow new next hops for both directions. Softirq.
     pub(crate) fn reroute<F: Stored>(
         this: &Worker<Self>,
-        found: &Found<'_, Flow<F>>,
+        found: Found<'_, Flow<F>>,
         original: RcuArc<NextHop>,
         reply: RcuArc<NextHop>,
         rcu: ReadSide<'_>,
@@ -424,7 +435,7 @@ impl FlowTable {
 
     /// Has a flow visited within the next second: one of its packets takes the classic path, where
     /// conntrack may give the connection a shorter time to live than the flow needs. Softirq.
-    pub(crate) fn visit_soon<F: Stored>(&self, found: &Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
+    pub(crate) fn visit_soon<F: Stored>(&self, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
         if !found.object.links.is_due() {
             F::flows(self).collect(found.index, rcu);
         }

@@ -44,6 +44,12 @@ impl TcpFlags {
         self.0 & 0x05 != 0
     }
 
+    /// Whether it is one of those that say anything about the connection's state.
+    #[inline(always)]
+    pub(crate) fn opens_or_closes(self) -> bool {
+        self.0 & 0x07 != 0
+    }
+
     /// SYN: a connection begins.
     #[inline(always)]
     pub(crate) fn opens(self) -> bool {
@@ -60,27 +66,49 @@ pub(crate) enum Reject {
     Other,
 }
 
+/// What the transport header says.
+struct Transport {
+    protocol: Protocol,
+    /// Both ports, as they are in memory; zero for GRE.
+    ports: u32,
+    tcp: TcpFlags,
+    /// Bytes of all headers.
+    len: u32,
+}
+
 /// The transport header behind `at` bytes of network header.
+///
+/// Written once for each protocol, so that what follows is compiled for each of them.
 #[inline(always)]
-fn transport(
-    packet: &[u8],
-    at: usize,
-    number: u8,
-) -> Result<(Protocol, [u8; 4], TcpFlags, u32), Reject> {
-    let protocol = Protocol::from_number(number).ok_or(Reject::Other)?;
+fn transport(packet: &[u8], at: usize, number: u8) -> Result<Transport, Reject> {
+    match number {
+        6 => transport_of(packet, at, Protocol::Tcp),
+        17 => transport_of(packet, at, Protocol::Udp),
+        47 => transport_of(packet, at, Protocol::Gre),
+        _ => Err(Reject::Other),
+    }
+}
+
+#[inline(always)]
+fn transport_of(packet: &[u8], at: usize, protocol: Protocol) -> Result<Transport, Reject> {
     // CAST: At most 60.
     let len = (at + protocol.header_len()) as u32;
     let short = Reject::Short(len);
     let header = packet.get(at..at + protocol.header_len()).ok_or(short)?;
     let first = *header.first_chunk::<4>().ok_or(short)?;
     let (ports, flags) = match protocol {
-        Protocol::Tcp => (first, *header.get(13).ok_or(short)?),
-        Protocol::Udp => (first, 0),
+        Protocol::Tcp => (u32::from_ne_bytes(first), *header.get(13).ok_or(short)?),
+        Protocol::Udp => (u32::from_ne_bytes(first), 0),
         // Version 0: conntrack knows nothing of a key in it.
-        Protocol::Gre if first[1] & 0x07 == 0 => ([0; 4], 0),
+        Protocol::Gre if first[1] & 0x07 == 0 => (0, 0),
         Protocol::Gre => return Err(Reject::Other),
     };
-    Ok((protocol, ports, TcpFlags(flags), len))
+    Ok(Transport {
+        protocol,
+        ports,
+        tcp: TcpFlags(flags),
+        len,
+    })
 }
 
 /// Where in a frame the IP packet is, and what is around it.
@@ -175,18 +203,20 @@ pub(crate) fn ipv4(packet: &[u8], port: Port) -> Result<Headers<KeyV4>, Reject> 
     if u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff != 0 || ip[8] <= 1 {
         return Err(Reject::Other);
     }
-    let (protocol, ports, tcp, len) = transport(packet, 20, ip[9])?;
+    let transport = transport(packet, 20, ip[9])?;
+    let Some(addresses) = ip[12..].first_chunk::<8>() else {
+        return Err(Reject::Other);
+    };
     Ok(Headers {
-        key: KeyV4::new(
-            [ip[12], ip[13], ip[14], ip[15]],
-            [ip[16], ip[17], ip[18], ip[19]],
-            ports,
+        key: KeyV4::of_packet(
+            *addresses,
+            transport.ports.to_ne_bytes(),
             port,
-            ip[9],
+            transport.protocol.number(),
         ),
-        protocol,
-        len,
-        tcp,
+        protocol: transport.protocol,
+        len: transport.len,
+        tcp: transport.tcp,
     })
 }
 
@@ -199,16 +229,22 @@ pub(crate) fn ipv6(packet: &[u8], port: Port) -> Result<Headers<KeyV6>, Reject> 
     if ip[0] >> 4 != 6 || ip[7] <= 1 {
         return Err(Reject::Other);
     }
-    let (protocol, ports, tcp, len) = transport(packet, 40, ip[6])?;
+    let transport = transport(packet, 40, ip[6])?;
     let (Some(source), Some(destination)) =
         (ip[8..].first_chunk::<16>(), ip[24..].first_chunk::<16>())
     else {
         return Err(Reject::Other);
     };
     Ok(Headers {
-        key: KeyV6::new(*source, *destination, ports, port, ip[6]),
-        protocol,
-        len,
-        tcp,
+        key: KeyV6::new(
+            *source,
+            *destination,
+            transport.ports.to_ne_bytes(),
+            port,
+            transport.protocol.number(),
+        ),
+        protocol: transport.protocol,
+        len: transport.len,
+        tcp: transport.tcp,
     })
 }

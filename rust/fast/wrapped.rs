@@ -9,7 +9,8 @@ use super::parse::{
 };
 use super::{
     forward,
-    Inside, //
+    Inside,
+    ANY, //
 };
 use crate::flow::encap::{
     Encap,
@@ -27,7 +28,10 @@ use crate::kernel_net::netfilter::{
     Verdict, //
 };
 use crate::kernel_net::rcu::ReadSide;
-use crate::kernel_net::skb::Skb;
+use crate::kernel_net::skb::{
+    Addressee,
+    Skb, //
+};
 use crate::kernel_net::work::Worker;
 use crate::table::{
     FlowTable,
@@ -37,7 +41,8 @@ use crate::table::{
 /// The most pieces that the headers of a packet may be in: each time, one more is made whole.
 const PIECES: usize = 6;
 
-/// Forwards a packet that has a VLAN tag, or an EtherType that stands for an encapsulation.
+/// Forwards a packet that has a VLAN tag, or an EtherType that stands for an encapsulation, or that
+/// may be for somebody else.
 #[inline(never)]
 pub(super) fn forward_family<'a>(
     table: &'a Worker<FlowTable>,
@@ -46,6 +51,9 @@ pub(super) fn forward_family<'a>(
     mut skb: Skb<'a>,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
+    if skb.addressee() == Addressee::Many {
+        return Verdict::Accept(skb);
+    }
     let tag = skb
         .vlan_tag()
         .and_then(|(ethertype, control)| Tag::vlan(ethertype, control));
@@ -95,7 +103,7 @@ fn forward_inside<'a, F: Stored>(
     let ifindex = skb.ingress_ifindex();
     for _ in 0..PIECES {
         match look_inside::<F>(table, skb.linear(), ifindex, around, rcu) {
-            Ok(inside) => return forward::<F, true>(table, options, skb, inside, rcu),
+            Ok(inside) => return forward::<F, true, ANY>(table, options, skb, inside, rcu),
             Err(Reject::Short(len)) if skb.pull(len) => {}
             Err(_) => break,
         }

@@ -89,10 +89,20 @@ impl KeyV4 {
         port: Port,
         protocol: u8,
     ) -> Self {
-        let source = u64::from(u32::from_ne_bytes(source));
-        let destination = u64::from(u32::from_ne_bytes(destination));
+        let ([a, b, c, d], [e, f, g, h]) = (source, destination);
+        Self::of_packet([a, b, c, d, e, f, g, h], ports, port, protocol)
+    }
+
+    /// The same, with the addresses in one piece, as they are in a packet.
+    #[inline(always)]
+    pub(crate) fn of_packet(
+        addresses: [u8; 8],
+        ports: [u8; 4],
+        port: Port,
+        protocol: u8,
+    ) -> Self {
         let (low, high) = common(ports, port, protocol);
-        Key([source | destination << 32, low, high])
+        Key([u64::from_ne_bytes(addresses), low, high])
     }
 }
 

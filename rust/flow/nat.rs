@@ -16,12 +16,12 @@
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Delta(u16);
 
-/// Folds a sum of 16-bit words; zero only if all of them were.
+/// The sum of two words, the carry added again; zero only if both were.
 #[inline(always)]
-fn fold(sum: u32) -> u16 {
-    let sum = (sum & 0xffff) + (sum >> 16);
-    // CAST: After the second fold the sum has 16 bits.
-    ((sum & 0xffff) + (sum >> 16)) as u16
+fn add(a: u16, b: u16) -> u16 {
+    let (sum, carry) = a.overflowing_add(b);
+    // A sum that has carried is less than 0xffff.
+    sum.wrapping_add(u16::from(carry))
 }
 
 impl Delta {
@@ -35,7 +35,7 @@ impl Delta {
             let old = u16::from_ne_bytes([old[0], old[1]]);
             let new = u16::from_ne_bytes([new[0], new[1]]);
             if old != new {
-                delta = delta.plus(Self(fold(u32::from(!old) + u32::from(new))));
+                delta = delta.plus(Self(add(!old, new)));
             }
         }
         delta
@@ -44,28 +44,24 @@ impl Delta {
     /// Both differences together.
     #[inline(always)]
     pub(crate) fn plus(self, other: Self) -> Self {
-        Self(fold(u32::from(self.0) + u32::from(other.0)))
+        Self(add(self.0, other.0))
     }
 
     /// What one hop takes off the word that starts with the TTL.
     pub(crate) const TTL: Self = Self(!u16::from_ne_bytes([1, 0]));
 
-    /// Updates a checksum field.
+    /// Updates a checksum field; no difference leaves it as it is.
     #[inline(always)]
     pub(crate) fn update(self, field: &mut [u8; 2]) {
-        if self != Self::NONE {
-            let old = u16::from_ne_bytes(*field);
-            *field = (!fold(u32::from(!old) + u32::from(self.0))).to_ne_bytes();
-        }
+        let old = u16::from_ne_bytes(*field);
+        *field = (!add(!old, self.0)).to_ne_bytes();
     }
 
     /// Updates a field that holds a sum itself, not its complement.
     #[inline(always)]
     pub(crate) fn update_sum(self, field: &mut [u8; 2]) {
-        if self != Self::NONE {
-            let old = u16::from_ne_bytes(*field);
-            *field = fold(u32::from(old) + u32::from(self.0)).to_ne_bytes();
-        }
+        let old = u16::from_ne_bytes(*field);
+        *field = add(old, self.0).to_ne_bytes();
     }
 }
 
@@ -139,16 +135,9 @@ impl<const A: usize> Rewrite<A> {
         }
     }
 
-    /// Updates the checksum of the transport header at `offset` of the packet.
+    /// Updates the checksum of a transport header.
     #[inline(always)]
-    fn transport(&self, packet: &mut [u8], offset: usize, protocol: Protocol, how: Transport) {
-        let Some(field) = protocol
-            .checksum_at()
-            .and_then(|at| packet.get_mut(offset + at..))
-            .and_then(<[u8]>::first_chunk_mut::<2>)
-        else {
-            return;
-        };
+    fn checksum(&self, field: &mut [u8; 2], protocol: Protocol, how: Transport) {
         let udp = protocol == Protocol::Udp;
         match how {
             // A UDP packet without a checksum stays without.
@@ -190,6 +179,7 @@ impl Protocol {
     }
 
     /// Its number.
+    #[inline(always)]
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Tcp => 6,
@@ -208,53 +198,67 @@ impl Protocol {
         }
     }
 
-    /// Where in its header the checksum is, if addresses are part of it.
-    #[inline(always)]
-    fn checksum_at(self) -> Option<usize> {
-        match self {
-            Self::Tcp => Some(16),
-            Self::Udp => Some(6),
-            Self::Gre => None,
+}
+
+/// Rewrites the headers of a packet, of a known length, which all have to be there.
+macro_rules! apply {
+    ($address:literal, $ip:literal, $hop:literal, $source:literal) => {
+        /// Rewrites a packet whose headers are the first thing in `packet`, without options or
+        /// extension headers, and takes one hop off. A packet that is too short stays as it is.
+        #[inline(always)]
+        pub(crate) fn apply(&self, packet: &mut [u8], protocol: Protocol, how: Transport) {
+            match protocol {
+                Protocol::Tcp => {
+                    if let Some(headers) = packet.first_chunk_mut::<{ $ip + 20 }>() {
+                        self.headers(headers, Some($ip + 16), protocol, how);
+                    }
+                }
+                Protocol::Udp => {
+                    if let Some(headers) = packet.first_chunk_mut::<{ $ip + 8 }>() {
+                        self.headers(headers, Some($ip + 6), protocol, how);
+                    }
+                }
+                Protocol::Gre => {
+                    if let Some(headers) = packet.first_chunk_mut::<{ $ip + 4 }>() {
+                        self.headers(headers, None, protocol, how);
+                    }
+                }
+            }
         }
-    }
+
+        /// `at` is where the checksum is that addresses are part of, if there is one. All lengths
+        /// are known when this is compiled, so that nothing is left of their checks.
+        #[inline(always)]
+        fn headers<const N: usize>(
+            &self,
+            headers: &mut [u8; N],
+            at: Option<usize>,
+            protocol: Protocol,
+            how: Transport,
+        ) {
+            headers[$hop] = headers[$hop].wrapping_sub(1);
+            if $address == 4 {
+                if let Some(field) = headers[10..].first_chunk_mut::<2>() {
+                    self.header.update(field);
+                }
+            }
+            if !self.translates() {
+                return;
+            }
+            headers[$source..$source + $address].copy_from_slice(&self.source);
+            headers[$source + $address..$ip].copy_from_slice(&self.destination);
+            headers[$ip..$ip + 4].copy_from_slice(&self.ports);
+            if let Some(field) = at.and_then(|at| headers[at..].first_chunk_mut::<2>()) {
+                self.checksum(field, protocol, how);
+            }
+        }
+    };
 }
 
 impl Rewrite<4> {
-    /// Rewrites an IPv4 packet without options whose headers are in `packet`, and takes one hop
-    /// off. A packet that is too short stays as it is.
-    #[inline(always)]
-    pub(crate) fn apply(&self, packet: &mut [u8], protocol: Protocol, how: Transport) {
-        let Some(header) = packet.first_chunk_mut::<24>() else {
-            return;
-        };
-        let (ip, ports) = header.split_at_mut(20);
-        ip[8] = ip[8].wrapping_sub(1);
-        if let Some(check) = ip[10..].first_chunk_mut::<2>() {
-            self.header.update(check);
-        }
-        if self.translates() {
-            ip[12..16].copy_from_slice(&self.source);
-            ip[16..20].copy_from_slice(&self.destination);
-            ports.copy_from_slice(&self.ports);
-            self.transport(packet, 20, protocol, how);
-        }
-    }
+    apply!(4, 20, 8, 12);
 }
 
 impl Rewrite<16> {
-    /// Rewrites an IPv6 packet without extension headers; as for IPv4.
-    #[inline(always)]
-    pub(crate) fn apply(&self, packet: &mut [u8], protocol: Protocol, how: Transport) {
-        let Some(header) = packet.first_chunk_mut::<44>() else {
-            return;
-        };
-        let (ip, ports) = header.split_at_mut(40);
-        ip[7] = ip[7].wrapping_sub(1);
-        if self.translates() {
-            ip[8..24].copy_from_slice(&self.source);
-            ip[24..40].copy_from_slice(&self.destination);
-            ports.copy_from_slice(&self.ports);
-            self.transport(packet, 40, protocol, how);
-        }
-    }
+    apply!(16, 40, 7, 8);
 }

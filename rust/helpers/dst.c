@@ -15,6 +15,27 @@ struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie)
 	return dst_check(dst, cookie);
 }
 
+/* For routes that nothing transforms. */
+const int *nfo_rt_genid_ipv4(const struct net *net)
+{
+	return &net->ipv4.rt_genid.counter;
+}
+
+int nfo_rt_genid(const struct dst_entry *dst)
+{
+	return dst_rtable(dst)->rt_genid;
+}
+
+const short *nfo_dst_obsolete(const struct dst_entry *dst)
+{
+	return &dst->obsolete;
+}
+
+bool nfo_dst_is_rtable(const struct dst_entry *dst)
+{
+	return !dst_xfrm(dst) && !(dst->flags & DST_XFRM_QUEUE) && dst->ops->family == AF_INET;
+}
+
 bool nfo_dst_has_xfrm(const struct dst_entry *dst)
 {
 	return dst_xfrm(dst);

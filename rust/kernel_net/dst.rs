@@ -18,7 +18,11 @@ use crate::kernel_net::device::Device;
 use crate::kernel_net::neighbour::Neighbour;
 use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::rcu::ReadSide;
-use core::ptr::NonNull;
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::prelude::*;
 use kernel::sync::aref::ARef;
 
 /// An owned reference to a route (C: `struct dst_entry`), with what tells whether it still holds.
@@ -37,6 +41,19 @@ pub(crate) struct Dst {
     family: Family,
     /// Zero for IPv4, whose routes know by themselves.
     cookie: u32,
+    /// For plain IPv4 routes, which need no call to be checked.
+    generation: Option<Generation>,
+}
+
+/// The state of an IPv4 namespace's routes: a number that every change increases.
+#[derive(Clone, Copy)]
+struct Generation {
+    /// Where it is now.
+    current: NonNull<c_int>,
+    /// Where the route says whether it was taken back by itself.
+    obsolete: NonNull<c_short>,
+    /// When the route was made.
+    of_route: c_int,
 }
 
 // SAFETY: References are counted atomically, and the last one may be given up anywhere.
@@ -63,6 +80,30 @@ impl Dst {
             raw,
             family,
             cookie,
+            // SAFETY: By the contract.
+            generation: unsafe { Self::generation(raw.as_ptr()) },
+        }
+    }
+
+    /// What a plain IPv4 route is checked by; [`None`] for others.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a valid route.
+    unsafe fn generation(raw: *mut bindings::dst_entry) -> Option<Generation> {
+        // SAFETY: By the contract, and the route is one of IPv4 where it is taken for one. Its
+        // namespace has the flowtable that the route is for, and so is there as long as that.
+        unsafe {
+            if !bindings::nfo_dst_is_rtable(raw) {
+                return None;
+            }
+            let namespace = Device::from_raw(bindings::nfo_dst_dev(raw)).namespace();
+            let current = bindings::nfo_rt_genid_ipv4(namespace.as_raw());
+            Some(Generation {
+                current: NonNull::new(current.cast_mut())?,
+                obsolete: NonNull::new(bindings::nfo_dst_obsolete(raw).cast_mut())?,
+                of_route: bindings::nfo_rt_genid(raw),
+            })
         }
     }
 
@@ -87,11 +128,22 @@ impl Dst {
     ///
     /// A route that does not hold any more never will again by this cookie: look it up anew. May be
     /// outdated the next moment, which costs a packet at most that goes the old way. Under RCU.
+    ///
+    /// Of a plain IPv4 route this is what C would find out, without the call
+    /// (C: `ipv4_dst_check`).
     #[inline(always)]
     pub(crate) fn is_current(&self, _rcu: ReadSide<'_>) -> bool {
         // SAFETY: The route is valid, by the type invariant, and RCU is held, which what it refers
-        // to needs.
-        unsafe { !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null() }
+        // to needs. Both numbers may change at any time.
+        unsafe {
+            match self.generation {
+                Some(generation) => {
+                    ptr::read_volatile(generation.obsolete.as_ptr()) == bindings::NFO_DST_FORCE_CHK
+                        && ptr::read_volatile(generation.current.as_ptr()) == generation.of_route
+                }
+                None => !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null(),
+            }
+        }
     }
 
     /// Whether it leads nowhere: unreachable, prohibited, a black hole (C: `dst->error`).
@@ -105,6 +157,14 @@ impl Dst {
         let raw = self.as_raw();
         core::mem::forget(self);
         raw
+    }
+
+    /// The EtherType of its packets, in host order.
+    pub(crate) fn ethertype(&self) -> u16 {
+        match self.family {
+            Family::Ipv6 => 0x86dd,
+            _ => 0x0800,
+        }
     }
 
     /// Of which version of IP.

@@ -138,6 +138,13 @@ impl Neighbour {
     /// few bytes; in the end as C does, which also works for a writer that has been preempted.
     #[inline(always)]
     pub(crate) fn ethernet_address(&self) -> Mac {
+        let [a, b, c, d, e, f, ..] = self.ethernet_word().to_ne_bytes();
+        [a, b, c, d, e, f]
+    }
+
+    /// The same as a word in memory, with two bytes of no meaning behind it: to be copied at once.
+    #[inline(always)]
+    pub(crate) fn ethernet_word(&self) -> u64 {
         let entry = self.0.get();
         for _ in 0..ATTEMPTS {
             // SAFETY: The entry is valid, by the type invariant, and its area for addresses longer
@@ -149,7 +156,8 @@ impl Neighbour {
                 let sequence = &raw const (*entry).ha_lock.seqcount.seqcount.sequence;
                 let before = ptr::read_volatile(sequence);
                 fence(Acquire);
-                let address = ptr::read_volatile((&raw const (*entry).ha).cast::<Mac>());
+                // The area is aligned to words, and longer than one.
+                let address = ptr::read_volatile((&raw const (*entry).ha).cast::<u64>());
                 fence(Acquire);
                 if before & 1 == 0 && ptr::read_volatile(sequence) == before {
                     return address;
@@ -157,8 +165,8 @@ impl Neighbour {
             }
             core::hint::spin_loop();
         }
-        let [a, b, c, d, e, f, ..] = self.any_address();
-        [a, b, c, d, e, f]
+        let [a, b, c, d, e, f, g, h, ..] = self.any_address();
+        u64::from_ne_bytes([a, b, c, d, e, f, g, h])
     }
 
     /// The address of any kind of device, consistent also while it changes

@@ -190,6 +190,24 @@ pub(crate) struct Found<'rcu, T> {
     pub(crate) index: u32,
 }
 
+/// What the first look into the table says.
+pub(crate) enum First<'rcu, T> {
+    Found(Found<'rcu, T>),
+    /// There is none with this key.
+    Missing,
+    /// There may be one, but not at the first place.
+    Elsewhere,
+}
+
+impl<T> Clone for Found<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Found<'_, T> {}
+
 /// Why an object was not taken.
 ///
 /// In each case the object has been dropped, or will be after a grace period, since a reader may
@@ -298,28 +316,51 @@ impl<T: Object> RcuTable<T> {
         T::hash(&self.secret, key)
     }
 
+    /// Finds the object with this key, and says which of its two keys it is, where it is found at once;
+    /// as good as always that is all there is to it.
+    ///
+    /// As [`Self::lookup`], which is for when the answer is [`First::Elsewhere`]. Apart, because a
+    /// caller who can do without what it has read until now keeps it in registers.
+    #[inline(always)]
+    pub(crate) fn lookup_first<'rcu>(
+        &'rcu self,
+        key: &T::Key,
+        rcu: ReadSide<'rcu>,
+    ) -> First<'rcu, T> {
+        let hash = self.hash(key);
+        // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
+        // and RCU is held.
+        let current = unsafe { &*self.current.load(Acquire) };
+        match current.find(hash) {
+            Some(what) => match self.matching(what, key, rcu) {
+                Some(found) => First::Found(found),
+                None => First::Elsewhere,
+            },
+            None if !current.goes_on(hash) && self.future.load(Acquire).is_null() => First::Missing,
+            None => First::Elsewhere,
+        }
+    }
+
     /// Finds the object with this key, and says which of its two keys it is.
     ///
     /// Softirq or anywhere else under RCU; takes no lock and writes nothing. An object that is
     /// being inserted may be missed, and one that is being removed may be found. One that stays in
     /// the table is found, also while a resize is on.
-    #[inline(always)]
     pub(crate) fn lookup<'rcu>(
         &'rcu self,
         key: &T::Key,
         rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
         let hash = self.hash(key);
-        // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
-        // and RCU is held.
+        // SAFETY: As in `lookup_first`.
         let current = unsafe { &*self.current.load(Acquire) };
-        let found = current.find(hash, |what| self.matching(what, key, rcu));
+        let found = current.find_all(hash, |what| self.matching(what, key, rcu));
         if found.is_some() {
             return found;
         }
         // SAFETY: As above. The load comes after those of the entries, which acquire.
         let future = unsafe { self.future.load(Acquire).as_ref() }?;
-        future.find(hash, |what| self.matching(what, key, rcu))
+        future.find_all(hash, |what| self.matching(what, key, rcu))
     }
 
     /// The object that an entry stands for, if it has this key.

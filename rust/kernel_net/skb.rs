@@ -142,6 +142,12 @@ impl<'a> Skb<'a> {
         u16::from_be(self.flags().protocol)
     }
 
+    /// Whether the EtherType is this one, in host order.
+    #[inline(always)]
+    pub(crate) fn has_protocol(&self, ethertype: u16) -> bool {
+        self.flags().protocol == ethertype.to_be()
+    }
+
     /// Whether a VLAN tag was taken off by the device, and is kept beside the packet
     /// (C: `skb_vlan_tag_present`).
     #[inline(always)]
@@ -282,11 +288,12 @@ impl<'a> Skb<'a> {
         unsafe { bindings::skb_gso_validate_network_len(self.raw.as_ptr(), mtu) }
     }
 
-    /// Makes the first `len` bytes ours alone, and room for `headroom` bytes before them.
+    /// Makes the first `len` bytes ours alone, as far as they are in [`Self::linear`], and room for
+    /// `headroom` bytes before them.
     ///
     /// What the packet says stays the same, so that it can still go on to the classic path
-    /// afterwards, or when this fails: false when there is no memory, or fewer than `len` bytes, or
-    /// the packet [`Self::is_shared`] and needs a new buffer.
+    /// afterwards, or when this fails: false when there is no memory, or the packet
+    /// [`Self::is_shared`] and needs a new buffer.
     ///
     /// Most packets are neither cloned nor short of room, and need no call
     /// (C: `skb_ensure_writable`, `skb_cow_head`). One whose bytes are shared, or that has no room,
@@ -294,7 +301,7 @@ impl<'a> Skb<'a> {
     #[inline(always)]
     pub(crate) fn make_writable(&mut self, len: u32, headroom: u32) -> bool {
         let skb = self.raw.as_ptr();
-        if self.get().cloned() != 0 || self.linear_len() < len {
+        if self.get().cloned() != 0 {
             // SAFETY: Valid by the type invariant, and borrowed mutably and held by nobody else,
             // since the buffer may be replaced.
             if self.is_shared() || unsafe { bindings::skb_ensure_writable(skb, len) } != 0 {
@@ -317,6 +324,14 @@ impl<'a> Skb<'a> {
             bindings::CHECKSUM_PARTIAL => Summed::Partial,
             _ => Summed::None,
         }
+    }
+
+    /// Whether the checksum in the packet is all there is to be known of it: [`Summed::None`] or
+    /// [`Summed::Unnecessary`], as good as always.
+    #[inline(always)]
+    pub(crate) fn is_simply_summed(&self) -> bool {
+        // CAST: A two-bit field.
+        self.flags().ip_summed() < bindings::CHECKSUM_COMPLETE as u8
     }
 
     /// Forgets the sum of the device: as for every packet that is forwarded, it is of no use on the
@@ -471,15 +486,11 @@ impl<'a> Skb<'a> {
 
     /// Puts an Ethernet header in front of `data` (C: `skb_push`).
     ///
-    /// `ethertype` is in host order. [`Self::make_writable`] must have made room, of 14 bytes at
-    /// least; where it has not, this is false and changes nothing. That the room belongs to nobody
-    /// else is also its doing.
+    /// `destination` is a word in memory, of which six bytes count, and `tail` is what comes after them:
+    /// source and EtherType. [`Self::make_writable`] must have made room, of 14 bytes at least; where it has not, this is false and changes
+    /// nothing. That the room belongs to nobody else is also its doing.
     #[inline(always)]
-    pub(crate) fn push_ethernet(&mut self, destination: Mac, source: Mac, ethertype: u16) -> bool {
-        let [a, b, c, d, e, f] = destination;
-        let [g, h, i, j, k, l] = source;
-        let [m, n] = ethertype.to_be_bytes();
-        let header = [a, b, c, d, e, f, g, h, i, j, k, l, m, n];
+    pub(crate) fn push_ethernet(&mut self, destination: u64, tail: [u8; 8]) -> bool {
         let skb = self.raw.as_ptr();
         if self.get().data.addr().wrapping_sub(self.get().head.addr()) < 14 {
             return false;
@@ -488,7 +499,8 @@ impl<'a> Skb<'a> {
         // `data` may be moved there. The skb is borrowed mutably.
         unsafe {
             let data = (*skb).data.sub(14);
-            data.cast::<[u8; 14]>().write(header);
+            data.cast::<u64>().write_unaligned(destination);
+            data.add(6).cast::<[u8; 8]>().write(tail);
             (*skb).data = data;
             (*skb).len = (*skb).len.wrapping_add(14);
         }

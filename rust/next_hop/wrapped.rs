@@ -158,8 +158,9 @@ impl NextHop {
         let ready = wrap(&mut skb, self.encap)
             && match &self.link {
                 Link::Ethernet { source, station } => {
-                    let ethertype = skb.protocol();
-                    skb.push_ethernet(station.address(), *source, ethertype)
+                    let [a, b, c, d, e, f] = *source;
+                    let [g, h] = skb.protocol().to_be_bytes();
+                    skb.push_ethernet(station.word(), [a, b, c, d, e, f, g, h])
                 }
                 Link::Other { neighbour } => skb.push_link_header(&self.device, Some(neighbour)),
                 Link::None | Link::Transform => true,

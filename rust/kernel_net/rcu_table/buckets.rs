@@ -10,13 +10,18 @@
 //!
 //! # Layout
 //!
-//! An entry is a word: 32 bits of hash and 32 bits of what it stands for, plus one, so that no
-//! entry is zero. It is read and written at once, so that readers see all of it or nothing.
+//! An entry is 32 bits of hash and 32 bits of what it stands for, plus one, so that no entry is zero.
+//! The hashes are together, so that a lookup compares one after the other, and then reads the one
+//! thing that it needs:
 //!
 //! ```text
-//!   bucket, 64 bytes:   | entry | entry | entry | entry | entry | entry | entry | mark |
-//!   entry, 64 bits:     | hash of the key: 32 bits | what it stands for + 1: 32 bits   |
+//!   bucket, 64 bytes:   | hash  | hash  | hash  | hash  | hash  | hash  | hash  | mark   |
+//!                       | what  | what  | what  | what  | what  | what  | what  |        |
 //! ```
+//!
+//! The two halves of an entry are not read at once. A reader may find the hash of one and what
+//! another one stands for that has taken its place, or nothing; then the key, which is compared in
+//! any case, is not the right one. An entry that stays is always read as it is.
 //!
 //! The low bits of the hash select the bucket. Resizing copies entries without touching any object,
 //! since the hash is in them.
@@ -39,8 +44,8 @@
 //!
 //! # Order
 //!
-//! Entries are stored with release and read with acquire: who sees an entry sees what it stands
-//! for. Clearing an entry needs no order, except in [`Buckets::migrate`]. The mark needs none: a
+//! What entries stand for is stored with release, after the hash, and read with acquire: who sees it
+//! sees the object. Clearing an entry needs no order, except in [`Buckets::migrate`]. The mark needs none: a
 //! reader who does not see it does not see an entry beyond that is just being stored.
 //!
 //! # Context and locking
@@ -51,7 +56,6 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{
     AtomicU32,
-    AtomicU64,
     Ordering::{
         Acquire,
         Relaxed,
@@ -80,10 +84,20 @@ const MAX_BUCKETS: u32 = 1 << 24;
 #[repr(C, align(64))]
 #[derive(Default)]
 struct Bucket {
-    /// In no order; zero where there is none.
-    entries: [AtomicU64; WIDTH],
+    /// In no order; of no meaning where there is no entry.
+    hashes: [AtomicU32; WIDTH],
     /// The mark: not zero if an entry ever went on to the next bucket.
     overflowed: AtomicU32,
+    /// What the entries stand for, plus one; zero where there is none.
+    whats: [AtomicU32; WIDTH],
+}
+
+impl Bucket {
+    /// Its entries.
+    #[inline(always)]
+    fn entries(&self) -> impl Iterator<Item = (&AtomicU32, &AtomicU32)> {
+        self.hashes.iter().zip(&self.whats)
+    }
 }
 
 /// One array.
@@ -106,10 +120,10 @@ pub(super) struct Buckets {
 /// either way.
 type KVec2 = Vec<Bucket, KVmalloc>;
 
-/// An entry: never zero, since there are far less than 2^32 things it may stand for.
+/// How what an entry stands for is stored: never zero, since there are far less than 2^32 things.
 #[inline(always)]
-fn entry(hash: u32, what: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(what.wrapping_add(1))
+fn stored(what: u32) -> u32 {
+    what.wrapping_add(1)
 }
 
 impl Buckets {
@@ -167,22 +181,47 @@ impl Buckets {
         unsafe { at.add((number & self.mask) as usize).as_ref() }
     }
 
+    /// What the first entry of `hash` stands for, where that is at the first place where it may be: as
+    /// good as always the one that is looked for. [`None`] if it has nothing to do with this hash.
+    /// Under RCU.
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u32) -> Option<u32> {
+        let bucket = self.bucket(hash);
+        for (slot, what) in bucket.entries() {
+            // Pairs with `migrate`, as does the other.
+            if slot.load(Acquire) == hash {
+                // Pairs with `insert`. Nothing becomes what nothing stands for.
+                return Some(what.load(Acquire).wrapping_sub(1));
+            }
+        }
+        None
+    }
+
+    /// Whether entries of `hash` may be somewhere else than [`Self::find`] looks.
+    #[inline(always)]
+    pub(super) fn goes_on(&self, hash: u32) -> bool {
+        self.bucket(hash).overflowed.load(Relaxed) != 0
+    }
+
     /// Calls `accept` for what the entries of `hash` stand for, until it gives something.
     ///
     /// `accept` tells whether it is the one that is looked for: different keys may have the same
-    /// hash, and an entry that is being moved may be seen twice. It is called once as a rule, and
-    /// almost never in vain. Under RCU.
-    #[inline(always)]
-    pub(super) fn find<R>(&self, hash: u32, mut accept: impl FnMut(u32) -> Option<R>) -> Option<R> {
+    /// hash, and an entry that is being moved may be seen twice. Under RCU.
+    pub(super) fn find_all<R>(
+        &self,
+        hash: u32,
+        mut accept: impl FnMut(u32) -> Option<R>,
+    ) -> Option<R> {
         let mut number = hash;
         for _ in 0..REACH {
             let bucket = self.bucket(number);
-            for slot in &bucket.entries {
-                // Pairs with `insert`, and for a zero with `migrate`.
-                let found = slot.load(Acquire);
-                // CAST: The halves of an entry.
-                if (found >> 32) as u32 == hash && found as u32 != 0 {
-                    if let Some(result) = accept((found as u32).wrapping_sub(1)) {
+            for (slot, what) in bucket.entries() {
+                if slot.load(Acquire) != hash {
+                    continue;
+                }
+                let what = what.load(Acquire);
+                if what != 0 {
+                    if let Some(result) = accept(what.wrapping_sub(1)) {
                         return Some(result);
                     }
                 }
@@ -203,10 +242,11 @@ impl Buckets {
         let mut number = hash;
         for _ in 0..REACH {
             let bucket = self.bucket(number);
-            for slot in &bucket.entries {
-                if slot.load(Relaxed) == 0 {
+            for (slot, place) in bucket.entries() {
+                if place.load(Relaxed) == 0 {
+                    slot.store(hash, Relaxed);
                     // Pairs with `find`: the object is in its slot.
-                    slot.store(entry(hash, what), Release);
+                    place.store(stored(what), Release);
                     return Ok(());
                 }
             }
@@ -221,13 +261,14 @@ impl Buckets {
     /// `what` has to be the same, too, since other keys may have the hash. Readers who have seen
     /// the entry before go on with what it stands for.
     pub(super) fn remove(&self, hash: u32, what: u32) -> bool {
-        let wanted = entry(hash, what);
         let mut number = hash;
         for _ in 0..REACH {
             let bucket = self.bucket(number);
-            for slot in &bucket.entries {
-                if slot.load(Relaxed) == wanted {
-                    slot.store(0, Relaxed);
+            for (slot, place) in bucket.entries() {
+                if slot.load(Relaxed) == hash && place.load(Relaxed) == stored(what) {
+                    place.store(0, Relaxed);
+                    // Nobody looks for this one here.
+                    slot.store(!hash, Relaxed);
                     return true;
                 }
             }
@@ -248,14 +289,16 @@ impl Buckets {
     /// Fails with `ENOSPC` if there are entries that have no room in `to`; those stay here.
     pub(super) fn migrate(&self, number: u32, to: &Buckets) -> Result {
         let mut result = Ok(());
-        for slot in &self.bucket(number).entries {
-            let found = slot.load(Relaxed);
-            if found == 0 {
+        for (slot, place) in self.bucket(number).entries() {
+            let what = place.load(Relaxed);
+            if what == 0 {
                 continue;
             }
-            // CAST: The halves of an entry.
-            match to.insert((found >> 32) as u32, (found as u32).wrapping_sub(1)) {
-                Ok(()) => slot.store(0, Release),
+            match to.insert(slot.load(Relaxed), what.wrapping_sub(1)) {
+                Ok(()) => {
+                    place.store(0, Release);
+                    slot.store(!slot.load(Relaxed), Release);
+                }
                 error => result = error,
             }
         }
