@@ -46,6 +46,7 @@
 #include <net/netfilter/nf_conntrack_l4proto.h>
 #include <net/netfilter/nf_flow_table.h>
 #include <net/netfilter/nf_tables.h>
+#include <net/ip6_fib.h>
 #include <net/route.h>
 #include <net/switchdev.h>
 #include <net/xfrm.h>
@@ -57,6 +58,15 @@ static const unsigned int NFO_GFP_ZERO = (__force unsigned int)__GFP_ZERO;
 static const unsigned int NFO_GFP_KERNEL = (__force unsigned int)(GFP_KERNEL | __GFP_NOWARN);
 static const unsigned long NFO_NF_CT_DAY = NF_CT_DAY;
 static const short NFO_DST_FORCE_CHK = DST_OBSOLETE_FORCE_CHK;
+/* Where the fields are by which routes are checked. */
+static const unsigned long NFO_DST_OBSOLETE = offsetof(struct dst_entry, obsolete);
+static const unsigned long NFO_RT6_FROM = offsetof(struct rt6_info, from);
+static const unsigned long NFO_RT6_SERNUM = offsetof(struct rt6_info, sernum);
+static const unsigned long NFO_RT6_FLAGS = offsetof(struct rt6_info, rt6i_flags);
+static const unsigned long NFO_FIB6_NODE = offsetof(struct fib6_info, fib6_node);
+static const unsigned long NFO_FIB6_FLAGS = offsetof(struct fib6_info, fib6_flags);
+static const unsigned long NFO_FIB6_NODE_SERNUM = offsetof(struct fib6_node, fn_sernum);
+static const unsigned int NFO_RTF_EXPIRES = RTF_EXPIRES;
 static const unsigned int NFO_NUD_VALID = NUD_VALID;
 static const unsigned int NFO_NUD_LIVE = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
 static const unsigned int NFO_FLOWI_FLAG_ANYSRC = FLOWI_FLAG_ANYSRC;
@@ -173,7 +183,7 @@ struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
 const int *nfo_rt_genid_ipv4(const struct net *net);
 int nfo_rt_genid(const struct dst_entry *dst);
 bool nfo_dst_is_rtable(const struct dst_entry *dst);
-const short *nfo_dst_obsolete(const struct dst_entry *dst);
+bool nfo_dst_is_rt6(const struct dst_entry *dst);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);
 unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst);
 unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst);

@@ -52,6 +52,14 @@ use parse::{
     Reject, //
 };
 
+/// What may be around packets that [`forward`] is compiled for, or [`ANYTHING`]: nothing, one VLAN tag
+/// beside the packet, or a PPPoE session and perhaps such a tag. The frame is for this station.
+const NOTHING: u8 = 0;
+const TAG: u8 = 1;
+const SESSION: u8 = 2;
+/// Whatever can be, and the frame may be for somebody else.
+const ANYTHING: u8 = 3;
+
 /// Forwards a packet, if it is of a version of IP that the flowtable is for.
 #[inline(always)]
 pub(crate) fn forward_family<'a>(
@@ -61,56 +69,75 @@ pub(crate) fn forward_family<'a>(
     skb: Skb<'a>,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    // Frames for others are looked at more closely there, and packets with tags.
-    if skb.addressee() != Addressee::Device || skb.has_vlan_tag() {
+    // Frames for others are looked at more closely there.
+    if skb.addressee() != Addressee::Device {
         return wrapped::forward_family(table, family, options, skb, rcu);
     }
+    if skb.has_vlan_tag() {
+        return wrapped::forward_tagged(table, family, options, skb, rcu);
+    }
+    let port = Port::plain(skb.ingress_ifindex());
     if family != Family::Ipv6 && skb.has_protocol(V4::ETHERTYPE) {
-        return plain::<V4>(table, options, skb, rcu);
+        return enter::<V4, NOTHING>(table, family, options, skb, port, rcu);
     }
     if family != Family::Ipv4 && skb.has_protocol(V6::ETHERTYPE) {
-        return plain::<V6>(table, options, skb, rcu);
+        return enter::<V6, NOTHING>(table, family, options, skb, port, rcu);
     }
     match skb.protocol() {
-        encap::PPPOE | encap::VLAN | encap::SERVICE_VLAN => {
+        encap::PPPOE => wrapped::forward_session(table, family, options, skb, rcu),
+        encap::VLAN | encap::SERVICE_VLAN => {
             wrapped::forward_family(table, family, options, skb, rcu)
         }
         _ => Verdict::Accept(skb),
     }
 }
 
-/// Forwards a packet that is not wrapped in anything, unless it came through a tunnel.
+/// Bytes before the network header, where they are always as many.
+const fn shift(around: u8) -> usize {
+    if around == SESSION {
+        encap::PPPOE_LEN
+    } else {
+        0
+    }
+}
+
+/// Forwards a packet around which there is no more than `AROUND` says, unless it came through a tunnel.
 #[inline(always)]
-fn plain<'a, F: Stored>(
+fn enter<'a, F: Stored, const AROUND: u8>(
     table: &'a Worker<FlowTable>,
+    family: Family,
     options: Options,
     mut skb: Skb<'a>,
+    port: Port,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    let port = Port::plain(skb.ingress_ifindex());
+    let at = shift(AROUND);
     // The network header may be in pieces, and after it the transport header.
     for _ in 0..3 {
-        match F::parse(skb.linear(), port) {
+        match F::parse(skb.linear().get(at..).unwrap_or(&[]), port) {
             Ok(headers) => {
                 let inside = Inside {
                     headers,
-                    at: 0,
+                    port,
+                    // CAST: The length of a header.
+                    at: at as u32,
                     tunnel: false,
                 };
                 // Compiled for each of those that packets are of.
                 return match headers.protocol {
                     Protocol::Tcp => {
-                        forward::<F, false, TCP>(table, options, skb, inside, rcu)
+                        forward::<F, AROUND, TCP>(table, options, skb, inside, rcu)
                     }
                     Protocol::Udp => {
-                        forward::<F, false, UDP>(table, options, skb, inside, rcu)
+                        forward::<F, AROUND, UDP>(table, options, skb, inside, rcu)
                     }
-                    Protocol::Gre => wrapped::forward_version::<F>(table, options, skb, rcu),
+                    Protocol::Gre => wrapped::forward_family(table, family, options, skb, rcu),
                 };
             }
-            Err(Reject::Short(len)) if skb.pull(len) => {}
+            // CAST: As above.
+            Err(Reject::Short(len)) if skb.pull(len.saturating_add(at as u32)) => {}
             Err(_) if !F::flows(table).tunnels.is_empty() => {
-                return wrapped::forward_version::<F>(table, options, skb, rcu);
+                return wrapped::forward_family(table, family, options, skb, rcu);
             }
             Err(_) => break,
         }
@@ -121,10 +148,27 @@ fn plain<'a, F: Stored>(
 /// A packet within what it is wrapped in.
 struct Inside<K> {
     headers: Headers<K>,
+    /// Where it came in.
+    port: Port,
     /// Bytes before its network header.
     at: u32,
     /// Whether they end with the header of a tunnel.
     tunnel: bool,
+}
+
+/// Looks a packet up that was not found at once. It reads the key anew, which need not be kept for this.
+#[cold]
+#[inline(never)]
+fn look_again<'rcu, F: Stored>(
+    table: &'rcu FlowTable,
+    skb: &Skb<'_>,
+    at: u32,
+    port: Port,
+    rcu: ReadSide<'rcu>,
+) -> Option<Found<'rcu, Flow<F>>> {
+    let packet = skb.linear().get(at as usize..)?;
+    let headers = F::parse(packet, port).ok()?;
+    F::flows(table).lookup(&headers.key, rcu)
 }
 
 /// Protocols that [`forward`] is compiled for; or for all of them.
@@ -166,10 +210,10 @@ fn sum_of(skb: &mut Skb<'_>) -> Transport {
     }
 }
 
-/// Forwards a packet of a known flow. `WRAPPED` says whether anything may be around it, or it may be
-/// for somebody else; `PROTOCOL` of which protocol it is.
+/// Forwards a packet of a known flow. `AROUND` says what may be around it, `PROTOCOL` of which
+/// protocol it is.
 #[inline(always)]
-fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
+fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     table: &'a Worker<FlowTable>,
     options: Options,
     mut skb: Skb<'a>,
@@ -178,6 +222,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
 ) -> Verdict<'a> {
     let Inside {
         headers,
+        port,
         at,
         tunnel,
     } = inside;
@@ -187,7 +232,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
         _ => headers.protocol,
     };
     let flows = F::flows(table);
-    let found = if WRAPPED {
+    let found = if AROUND == ANYTHING {
         match flows.lookup(&headers.key, rcu) {
             Some(found) => found,
             None => return Verdict::Accept(skb),
@@ -196,10 +241,10 @@ fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
         match flows.lookup_first(&headers.key, rcu) {
             First::Found(found) => found,
             First::Missing => return Verdict::Accept(skb),
-            // All over again, and with more patience.
-            First::Elsewhere => {
-                return wrapped::forward_version::<F>(table, options, skb, rcu);
-            }
+            First::Elsewhere => match look_again::<F>(table, &skb, at, port, rcu) {
+                Some(found) => found,
+                None => return Verdict::Accept(skb),
+            },
         }
     };
     let direction = found.object.direction(found.side);
@@ -221,7 +266,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
     if direction.conn.status().is_dying() {
         return end(skb, Teardown::ConnectionGone);
     }
-    if WRAPPED && skb.addressee() == Addressee::Other {
+    if AROUND == ANYTHING && skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
         // for us, although a promiscuous device shows them.
         let back = found.object.direction(found.side.other());
@@ -260,7 +305,7 @@ fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
         };
         return bypass(skb, why);
     }
-    if WRAPPED && tunnel && !skb.leave_tunnel() {
+    if AROUND == ANYTHING && tunnel && !skb.leave_tunnel() {
         return bypass(skb, Bypass::NoMemory);
     }
 
@@ -271,8 +316,10 @@ fn forward<'a, F: Stored, const WRAPPED: bool, const PROTOCOL: u8>(
     } else {
         sum_of(&mut skb)
     };
-    if WRAPPED {
+    if AROUND != NOTHING {
         skb.set_vlan_tag(None);
+    }
+    if AROUND == SESSION || AROUND == ANYTHING {
         skb.pull_header(at, F::ETHERTYPE);
     }
     F::apply(&direction.rewrite, skb.linear_mut(), protocol, how);

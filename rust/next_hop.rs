@@ -7,9 +7,10 @@
 //! then the next hop is outdated. Packets of its flows take the classic path until a rule offloads
 //! one of them again, which gives the flow its new next hop; see [`crate::expr`].
 //!
-//! Most next hops are plain: an Ethernet header, and out. What others put around a packet is in
-//! [`wrapped`].
+//! Most next hops are plain: an Ethernet header, and out. Those that put some more in front, the same
+//! for all packets, are in [`framed`], and the rest is in [`wrapped`].
 
+mod framed;
 mod wrapped;
 
 use crate::flow::encap::Encap;
@@ -36,12 +37,14 @@ use core::sync::atomic::{
 };
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
+pub(crate) use framed::Framed;
 pub(crate) use wrapped::{
     Ends,
     Tunnel, //
 };
 
 /// Whom frames are for.
+#[derive(Clone)]
 pub(crate) enum Station {
     /// The neighbour, whatever its address is just now.
     Neighbour(ARef<Neighbour>),
@@ -65,6 +68,7 @@ impl Station {
     }
 
     /// Whether the neighbour still has the address that a bridge has chosen a port for.
+    #[inline(always)]
     fn is_where_it_was(&self) -> bool {
         match self {
             Station::Bridged(neighbour, address) => neighbour.ethernet_address() == *address,
@@ -73,6 +77,7 @@ impl Station {
     }
 
     /// The address of its frames as a word in memory, with two bytes of no meaning behind it.
+    #[inline(always)]
     fn word(&self) -> u64 {
         match self {
             Station::Neighbour(neighbour) => neighbour.ethernet_word(),
@@ -140,6 +145,8 @@ pub(crate) struct NextHop {
     pub(crate) headroom: u32,
     /// The way is not known to be the right one any more.
     pub(crate) outdated: AtomicBool,
+    /// Where all packets get the same headers in front.
+    pub(crate) framed: Option<Framed>,
     pub(crate) link: Link,
     /// What packets are wrapped in.
     pub(crate) encap: Encap,
@@ -296,21 +303,18 @@ impl NextHop {
         if !self.dst.is_current(rcu) || self.outdated.load(Relaxed) {
             return Check::PathChanged;
         }
-        let neighbour = match &self.plain {
-            Some(plain) => &plain.neighbour,
-            None => match self.check_wrapped(rcu) {
-                Ok(Some(neighbour)) => neighbour,
-                Ok(None) => return Check::Good,
-                Err(why) => return why,
-            },
-        };
-        if neighbour.touch(now) {
-            Check::Good
-        } else if neighbour.is_dead() {
-            // Its place was taken by another, or will be.
-            Check::PathChanged
-        } else {
-            Check::NeighbourUnknown
+        match &self.plain {
+            Some(plain) => Check::of(&plain.neighbour, now),
+            None => self.check_more(now, rcu),
+        }
+    }
+
+    /// What is left to check of ways that are not plain.
+    #[inline(never)]
+    fn check_more(&self, now: u32, rcu: ReadSide<'_>) -> Check {
+        match &self.framed {
+            Some(framed) => framed.check(now),
+            None => self.check_wrapped(now, rcu),
         }
     }
 
@@ -328,7 +332,20 @@ impl NextHop {
                     skb.transmit(&self.device, &self.dst, counter, rcu);
                 }
             }
-            None => self.transmit_wrapped(skb, counter, rcu),
+            None => self.transmit_more(skb, counter, rcu),
+        }
+    }
+
+    /// The same for ways that are not plain.
+    #[inline(never)]
+    fn transmit_more(&self, mut skb: Skb<'_>, counter: Counter<'_>, rcu: ReadSide<'_>) {
+        match &self.framed {
+            Some(framed) if framed.takes(&skb) => {
+                if framed.wrap(&mut skb) {
+                    skb.transmit(&self.device, &self.dst, counter, rcu);
+                }
+            }
+            _ => self.transmit_wrapped(skb, counter, rcu),
         }
     }
 }

@@ -42,6 +42,7 @@ use crate::kernel_net::rcu_table::Side;
 use crate::kernel_net::work::Worker;
 use crate::next_hop::{
     Ends,
+    Framed,
     InHardware,
     Link,
     NextHop,
@@ -162,6 +163,7 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         tunnel: None,
         is_bridged: false,
         plain: None,
+        framed: None,
         devices,
         device: ARef::from(device),
         dst,
@@ -453,6 +455,10 @@ impl<'rcu> Way<'rcu> {
                     Some(Plain::new(neighbour.clone(), *source, dst.ethertype()))
                 }
                 _ => None,
+            },
+            framed: match self.tunnel {
+                None => Framed::new(&link, self.encap, dst.ethertype()),
+                Some(_) => None,
             },
             encap: self.encap,
             tunnel: self.tunnel,

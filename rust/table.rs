@@ -154,7 +154,8 @@ impl<F: Stored> Flows<F> {
     }
 
     /// Finds the flow of a packet.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     pub(crate) fn lookup<'rcu>(
         &'rcu self,
         key: &F::Key,

@@ -8,11 +8,16 @@ use super::parse::{
     Unwrapped, //
 };
 use super::{
+    enter,
     forward,
     Inside,
-    ANY, //
+    ANY,
+    ANYTHING,
+    SESSION,
+    TAG, //
 };
 use crate::flow::encap::{
+    self,
     Encap,
     Tag, //
 };
@@ -41,8 +46,69 @@ use crate::table::{
 /// The most pieces that the headers of a packet may be in: each time, one more is made whole.
 const PIECES: usize = 6;
 
-/// Forwards a packet that has a VLAN tag, or an EtherType that stands for an encapsulation, or that
-/// may be for somebody else.
+/// Forwards a packet for this station that has a VLAN tag beside it.
+#[inline(never)]
+pub(super) fn forward_tagged<'a>(
+    table: &'a Worker<FlowTable>,
+    family: Family,
+    options: Options,
+    skb: Skb<'a>,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
+    let Some(tag) = tag_of(&skb) else {
+        return forward_family(table, family, options, skb, rcu);
+    };
+    let port = Port::new(skb.ingress_ifindex(), Encap::of(tag), 0);
+    if family != Family::Ipv6 && skb.has_protocol(V4::ETHERTYPE) {
+        enter::<V4, TAG>(table, family, options, skb, port, rcu)
+    } else if family != Family::Ipv4 && skb.has_protocol(V6::ETHERTYPE) {
+        enter::<V6, TAG>(table, family, options, skb, port, rcu)
+    } else if skb.has_protocol(encap::PPPOE) {
+        forward_session(table, family, options, skb, rcu)
+    } else {
+        forward_family(table, family, options, skb, rcu)
+    }
+}
+
+/// Forwards a packet for this station that is in a PPPoE session, perhaps with a VLAN tag beside it.
+#[inline(never)]
+pub(super) fn forward_session<'a>(
+    table: &'a Worker<FlowTable>,
+    family: Family,
+    options: Options,
+    skb: Skb<'a>,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
+    let Ok(inside) = encap::read_session(skb.linear()) else {
+        return forward_family(table, family, options, skb, rcu);
+    };
+    let ifindex = skb.ingress_ifindex();
+    let port = if !skb.has_vlan_tag() {
+        Port::new(ifindex, Encap::of(inside.tag), 0)
+    } else if let Some(tag) = tag_of(&skb) {
+        Port::new(ifindex, Encap::of_two(tag, inside.tag), 0)
+    } else {
+        return forward_family(table, family, options, skb, rcu);
+    };
+    match inside.ethertype {
+        V4::ETHERTYPE if family != Family::Ipv6 => {
+            enter::<V4, SESSION>(table, family, options, skb, port, rcu)
+        }
+        V6::ETHERTYPE if family != Family::Ipv4 => {
+            enter::<V6, SESSION>(table, family, options, skb, port, rcu)
+        }
+        _ => Verdict::Accept(skb),
+    }
+}
+
+/// The VLAN tag beside a packet.
+#[inline(always)]
+fn tag_of(skb: &Skb<'_>) -> Option<Tag> {
+    skb.vlan_tag()
+        .and_then(|(ethertype, control)| Tag::vlan(ethertype, control))
+}
+
+/// Forwards any packet: whatever may be around it, and whomever it may be for.
 #[inline(never)]
 pub(super) fn forward_family<'a>(
     table: &'a Worker<FlowTable>,
@@ -54,9 +120,7 @@ pub(super) fn forward_family<'a>(
     if skb.addressee() == Addressee::Many {
         return Verdict::Accept(skb);
     }
-    let tag = skb
-        .vlan_tag()
-        .and_then(|(ethertype, control)| Tag::vlan(ethertype, control));
+    let tag = tag_of(&skb);
     for _ in 0..PIECES {
         match unwrap(skb.linear(), tag, skb.protocol()) {
             Ok(around) => {
@@ -77,22 +141,6 @@ pub(super) fn forward_family<'a>(
     Verdict::Accept(skb)
 }
 
-/// Forwards a packet that may have come through a tunnel, and is not wrapped otherwise.
-#[inline(never)]
-pub(super) fn forward_version<'a, F: Stored>(
-    table: &'a Worker<FlowTable>,
-    options: Options,
-    skb: Skb<'a>,
-    rcu: ReadSide<'a>,
-) -> Verdict<'a> {
-    let around = Unwrapped {
-        encap: Encap::NONE,
-        ethertype: F::ETHERTYPE,
-        at: 0,
-    };
-    forward_inside::<F>(table, options, skb, around, rcu)
-}
-
 fn forward_inside<'a, F: Stored>(
     table: &'a Worker<FlowTable>,
     options: Options,
@@ -103,7 +151,9 @@ fn forward_inside<'a, F: Stored>(
     let ifindex = skb.ingress_ifindex();
     for _ in 0..PIECES {
         match look_inside::<F>(table, skb.linear(), ifindex, around, rcu) {
-            Ok(inside) => return forward::<F, true, ANY>(table, options, skb, inside, rcu),
+            Ok(inside) => {
+                return forward::<F, ANYTHING, ANY>(table, options, skb, inside, rcu);
+            }
             Err(Reject::Short(len)) if skb.pull(len) => {}
             Err(_) => break,
         }
@@ -143,6 +193,7 @@ fn look_inside<F: Stored>(
     let port = Port::new(ifindex, around.encap, number);
     Ok(Inside {
         headers: F::parse(from(at), port).map_err(shift(at))?,
+        port,
         // CAST: The length of headers.
         at: at as u32,
         tunnel: number != 0,

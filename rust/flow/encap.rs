@@ -94,6 +94,24 @@ impl Encap {
         inner: None,
     };
 
+    /// Just one.
+    #[inline(always)]
+    pub(crate) const fn of(tag: Tag) -> Self {
+        Self {
+            outer: Some(tag),
+            inner: None,
+        }
+    }
+
+    /// Two of them.
+    #[inline(always)]
+    pub(crate) const fn of_two(outer: Tag, inner: Tag) -> Self {
+        Self {
+            outer: Some(outer),
+            inner: Some(inner),
+        }
+    }
+
     /// Those of a packet with one more, inside of all others: in the order of parsing.
     #[inline(always)]
     pub(crate) fn with_inner(self, tag: Tag) -> Result<Self, TooDeep> {
@@ -174,8 +192,15 @@ pub(crate) fn pppoe_header(session: u16, ethertype: u16, len: u32) -> Option<[u8
     }
     .to_be_bytes();
     let [c, d] = session.to_be_bytes();
+    with_length([0x11, 0, c, d, 0, 0, a, b], len)
+}
+
+/// A PPPoE header for another length.
+#[inline(always)]
+pub(crate) fn with_length(header: [u8; PPPOE_LEN], len: u32) -> Option<[u8; PPPOE_LEN]> {
+    let [a, b, c, d, _, _, g, h] = header;
     let [e, f] = u16::try_from(len.checked_add(2)?).ok()?.to_be_bytes();
-    Some([0x11, 0, c, d, e, f, a, b])
+    Some([a, b, c, d, e, f, g, h])
 }
 
 /// A VLAN tag as it stands in a packet, behind its own EtherType.
@@ -217,24 +242,28 @@ pub(crate) fn read(ethertype: u16, bytes: &[u8]) -> Result<Inside, Unreadable> {
                 len: VLAN_LEN,
             })
         }
-        PPPOE => {
-            let header = bytes
-                .first_chunk::<PPPOE_LEN>()
-                .ok_or(Unreadable::Short(PPPOE_LEN))?;
-            // Version 1, type 1, session data.
-            let [0x11, 0, a, b, _, _, c, d] = *header else {
-                return Err(Unreadable::Other);
-            };
-            Ok(Inside {
-                tag: Tag::Pppoe(u16::from_be_bytes([a, b])),
-                ethertype: match u16::from_be_bytes([c, d]) {
-                    PPP_IPV4 => IPV4,
-                    PPP_IPV6 => IPV6,
-                    _ => return Err(Unreadable::Other),
-                },
-                len: PPPOE_LEN,
-            })
-        }
+        PPPOE => read_session(bytes),
         _ => Err(Unreadable::Other),
     }
+}
+
+/// Reads the header of a PPPoE session at the beginning of `bytes`.
+#[inline(always)]
+pub(crate) fn read_session(bytes: &[u8]) -> Result<Inside, Unreadable> {
+    let header = bytes
+        .first_chunk::<PPPOE_LEN>()
+        .ok_or(Unreadable::Short(PPPOE_LEN))?;
+    // Version 1, type 1, session data.
+    let [0x11, 0, a, b, _, _, c, d] = *header else {
+        return Err(Unreadable::Other);
+    };
+    Ok(Inside {
+        tag: Tag::Pppoe(u16::from_be_bytes([a, b])),
+        ethertype: match u16::from_be_bytes([c, d]) {
+            PPP_IPV4 => IPV4,
+            PPP_IPV6 => IPV6,
+            _ => return Err(Unreadable::Other),
+        },
+        len: PPPOE_LEN,
+    })
 }

@@ -26,14 +26,14 @@ int nfo_rt_genid(const struct dst_entry *dst)
 	return dst_rtable(dst)->rt_genid;
 }
 
-const short *nfo_dst_obsolete(const struct dst_entry *dst)
-{
-	return &dst->obsolete;
-}
-
 bool nfo_dst_is_rtable(const struct dst_entry *dst)
 {
 	return !dst_xfrm(dst) && !(dst->flags & DST_XFRM_QUEUE) && dst->ops->family == AF_INET;
+}
+
+bool nfo_dst_is_rt6(const struct dst_entry *dst)
+{
+	return !dst_xfrm(dst) && !(dst->flags & DST_XFRM_QUEUE) && dst->ops->family == AF_INET6;
 }
 
 bool nfo_dst_has_xfrm(const struct dst_entry *dst)

@@ -41,8 +41,18 @@ pub(crate) struct Dst {
     family: Family,
     /// Zero for IPv4, whose routes know by themselves.
     cookie: u32,
-    /// For plain IPv4 routes, which need no call to be checked.
-    generation: Option<Generation>,
+    rule: Rule,
+}
+
+/// What a route is checked by, as C would, but without a call.
+#[derive(Clone, Copy)]
+enum Rule {
+    /// An IPv4 route.
+    Ipv4(Generation),
+    /// An IPv6 route: it refers to where in the tables it comes from.
+    Ipv6,
+    /// Another, or one that is part of others: by the call.
+    Asked,
 }
 
 /// The state of an IPv4 namespace's routes: a number that every change increases.
@@ -50,8 +60,6 @@ pub(crate) struct Dst {
 struct Generation {
     /// Where it is now.
     current: NonNull<c_int>,
-    /// Where the route says whether it was taken back by itself.
-    obsolete: NonNull<c_short>,
     /// When the route was made.
     of_route: c_int,
 }
@@ -81,29 +89,34 @@ impl Dst {
             family,
             cookie,
             // SAFETY: By the contract.
-            generation: unsafe { Self::generation(raw.as_ptr()) },
+            rule: unsafe { Self::rule(raw.as_ptr()) },
         }
     }
 
-    /// What a plain IPv4 route is checked by; [`None`] for others.
+    /// How a route can be checked.
     ///
     /// # Safety
     ///
     /// `raw` is a valid route.
-    unsafe fn generation(raw: *mut bindings::dst_entry) -> Option<Generation> {
+    unsafe fn rule(raw: *mut bindings::dst_entry) -> Rule {
         // SAFETY: By the contract, and the route is one of IPv4 where it is taken for one. Its
         // namespace has the flowtable that the route is for, and so is there as long as that.
         unsafe {
+            if bindings::nfo_dst_is_rt6(raw) {
+                return Rule::Ipv6;
+            }
             if !bindings::nfo_dst_is_rtable(raw) {
-                return None;
+                return Rule::Asked;
             }
             let namespace = Device::from_raw(bindings::nfo_dst_dev(raw)).namespace();
             let current = bindings::nfo_rt_genid_ipv4(namespace.as_raw());
-            Some(Generation {
-                current: NonNull::new(current.cast_mut())?,
-                obsolete: NonNull::new(bindings::nfo_dst_obsolete(raw).cast_mut())?,
-                of_route: bindings::nfo_rt_genid(raw),
-            })
+            match NonNull::new(current.cast_mut()) {
+                Some(current) => Rule::Ipv4(Generation {
+                    current,
+                    of_route: bindings::nfo_rt_genid(raw),
+                }),
+                None => Rule::Asked,
+            }
         }
     }
 
@@ -129,20 +142,67 @@ impl Dst {
     /// A route that does not hold any more never will again by this cookie: look it up anew. May be
     /// outdated the next moment, which costs a packet at most that goes the old way. Under RCU.
     ///
-    /// Of a plain IPv4 route this is what C would find out, without the call
-    /// (C: `ipv4_dst_check`).
+    /// Of plain routes this finds out what C would, without the call (C: `ipv4_dst_check`,
+    /// `ip6_dst_check`).
     #[inline(always)]
     pub(crate) fn is_current(&self, _rcu: ReadSide<'_>) -> bool {
         // SAFETY: The route is valid, by the type invariant, and RCU is held, which what it refers
         // to needs. Both numbers may change at any time.
         unsafe {
-            match self.generation {
-                Some(generation) => {
-                    ptr::read_volatile(generation.obsolete.as_ptr()) == bindings::NFO_DST_FORCE_CHK
+            match self.rule {
+                Rule::Ipv4(generation) => {
+                    !self.is_obsolete()
                         && ptr::read_volatile(generation.current.as_ptr()) == generation.of_route
                 }
-                None => !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null(),
+                Rule::Ipv6 if self.is_where_it_was() => true,
+                _ => !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null(),
             }
+        }
+    }
+
+    /// Whether the route was taken back by itself, whatever the tables say (C: `dst->obsolete`).
+    #[inline(always)]
+    fn is_obsolete(&self) -> bool {
+        let raw: *const u8 = self.as_raw().cast_const().cast();
+        // SAFETY: The route is valid, by the type invariant, and the constant is where the field
+        // is, which may change at any time.
+        let obsolete = unsafe {
+            ptr::read_volatile(raw.add(bindings::NFO_DST_OBSOLETE as usize).cast::<c_short>())
+        };
+        obsolete != bindings::NFO_DST_FORCE_CHK
+    }
+
+    /// Whether an IPv6 route still comes from where it came from in the tables, and that has not
+    /// changed. What expires, or belongs to IPsec, is for C to judge.
+    ///
+    /// # Safety
+    ///
+    /// It is a route of IPv6, and RCU is held.
+    #[inline(always)]
+    unsafe fn is_where_it_was(&self) -> bool {
+        let route: *const u8 = self.as_raw().cast_const().cast();
+        // SAFETY: By the contract and the type invariant, this is a `struct rt6_info`, and the
+        // constants are where its fields are. It refers to a `struct fib6_info` and that to a
+        // `struct fib6_node`, or to nothing any more; both are freed a grace period after they were
+        // taken away. Each word may change at any time, and is read once.
+        unsafe {
+            let word = |base: *const u8, at: c_ulong| {
+                ptr::read_volatile(base.add(at as usize).cast::<u32>())
+            };
+            let pointer = |base: *const u8, at: c_ulong| {
+                ptr::read_volatile(base.add(at as usize).cast::<*const u8>())
+            };
+            let from = pointer(route, bindings::NFO_RT6_FROM);
+            if self.is_obsolete()
+                || word(route, bindings::NFO_RT6_SERNUM) != 0
+                || word(route, bindings::NFO_RT6_FLAGS) & bindings::NFO_RTF_EXPIRES != 0
+                || from.is_null()
+                || word(from, bindings::NFO_FIB6_FLAGS) & bindings::NFO_RTF_EXPIRES != 0
+            {
+                return false;
+            }
+            let node = pointer(from, bindings::NFO_FIB6_NODE);
+            !node.is_null() && word(node, bindings::NFO_FIB6_NODE_SERNUM) == self.cookie
         }
     }
 

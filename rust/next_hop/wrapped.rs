@@ -22,7 +22,6 @@ use crate::flow::tunnel::{
 };
 use crate::kernel_net::dst::Dst;
 use crate::kernel_net::namespace::Namespace;
-use crate::kernel_net::neighbour::Neighbour;
 use crate::kernel_net::percpu::Counter;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::skb::Skb;
@@ -110,23 +109,25 @@ fn wrap(skb: &mut Skb<'_>, encap: Encap) -> bool {
 }
 
 impl NextHop {
-    /// What [`Self::check`] is for ways that are not plain: the neighbour that remains to be asked.
-    #[inline(never)]
-    pub(super) fn check_wrapped(&self, rcu: ReadSide<'_>) -> Result<Option<&Neighbour>, Check> {
+    /// What [`Self::check`] is for these ways.
+    pub(super) fn check_wrapped(&self, now: u32, rcu: ReadSide<'_>) -> Check {
         if let Some(tunnel) = &self.tunnel {
             if !tunnel.dst.is_current(rcu) {
-                return Err(Check::PathChanged);
+                return Check::PathChanged;
             }
         }
-        match &self.link {
-            Link::Ethernet { station, .. } if !station.is_where_it_was() => Err(Check::PathChanged),
-            Link::Ethernet { station, .. } => Ok(station.neighbour()),
-            Link::Other { neighbour } => Ok(Some(neighbour)),
-            Link::None | Link::Transform => Ok(None),
-        }
+        let neighbour = match &self.link {
+            Link::Ethernet { station, .. } if !station.is_where_it_was() => {
+                return Check::PathChanged;
+            }
+            Link::Ethernet { station, .. } => station.neighbour(),
+            Link::Other { neighbour } => Some(&**neighbour),
+            Link::None | Link::Transform => None,
+        };
+        neighbour.map_or(Check::Good, |neighbour| Check::of(neighbour, now))
     }
 
-    /// What [`Self::transmit`] is for ways that are not plain.
+    /// What [`Self::transmit`] is for these ways.
     #[inline(never)]
     pub(super) fn transmit_wrapped(
         &self,
