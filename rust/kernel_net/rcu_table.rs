@@ -81,8 +81,8 @@
 //!
 //! | Release | Acquire | so that the reader sees |
 //! |---|---|---|
-//! | page and chunk pointers, in `Arena::grow` | `Arena::chunk` | an initialised chunk |
-//! | an entry, in `Buckets::insert` | `Buckets::find` | the object in the slot |
+//! | page and head pointers, in `Arena::grow` | `Arena::head` | an initialised head |
+//! | what an entry stands for, in `Buckets::insert` | `Buckets::find` | the object in the slot, and the pointers to it |
 //! | the live bit, in `Arena::publish` | `Arena::get`, `Arena::next` | the object in the slot |
 //! | `future` and `current`, in `resize` | `lookup` | an initialised array |
 //! | zero over an entry, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
@@ -112,7 +112,7 @@ use crate::kernel_net::work::cond_resched;
 use crate::new_spinlock_bh;
 use arena::{
     Arena,
-    Slot, //
+    Head, //
 };
 use buckets::Buckets;
 use core::cell::UnsafeCell;
@@ -332,6 +332,7 @@ impl<T: Object> RcuTable<T> {
         // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
         match current.find(hash) {
+            Some(0) => First::Elsewhere,
             Some(what) => match self.matching(what, key, rcu) {
                 Some(found) => First::Found(found),
                 None => First::Elsewhere,
@@ -363,7 +364,7 @@ impl<T: Object> RcuTable<T> {
         future.find_all(hash, |what| self.matching(what, key, rcu))
     }
 
-    /// The object that an entry stands for, if it has this key.
+    /// The object that an entry stands for, if it has this key. `what` is from an array, under RCU.
     #[inline(always)]
     fn matching<'rcu>(
         &'rcu self,
@@ -377,12 +378,11 @@ impl<T: Object> RcuTable<T> {
         } else {
             Side::Reply
         };
-        let slot = self.arena().slot(index)?;
         // SAFETY: An entry stands for a reserved slot, whose object is initialised, and is removed
         // from the arrays before the grace period that ends with the object's drop. It was seen
         // under RCU, so that grace period cannot end before `'rcu` does, and the object lives for
         // `'rcu`.
-        let object = unsafe { &*slot.value() };
+        let object = unsafe { &*self.arena().at(index) };
         (object.key(side) == key).then_some(Found {
             object,
             side,
@@ -480,12 +480,9 @@ impl<T: Object> RcuTable<T> {
         if !self.arena().unpublish(index) {
             return false;
         }
-        let Some(slot) = self.arena().slot(index) else {
-            return false;
-        };
         // SAFETY: We took it out, so it is alive until the callback that is queued below. Nobody
         // changes an object in the table but by way of its own cells.
-        let object = unsafe { &*slot.value() };
+        let object = unsafe { &*self.arena().at(index) };
         for (side, bit) in [(Side::Original, 0), (Side::Reply, 1)] {
             let hash = self.hash(object.key(side));
             // During a resize an entry is in one of the two, and which one may have changed since.
@@ -500,41 +497,34 @@ impl<T: Object> RcuTable<T> {
 
     /// Queues the drop of an object that nobody can find any more. The lock is held.
     ///
-    /// Only once for each reservation: the slot has a single callback head.
+    /// Only once for each reservation.
     fn retire(&self, index: u32) {
-        if let Some(slot) = self.arena().slot(index) {
-            // SAFETY: The head is embedded in the slot, which stays reserved until the callback; it
-            // is queued once, by whoever made the object unfindable.
-            unsafe { bindings::call_rcu(slot.rcu.get(), Some(Self::reclaim)) };
-        }
+        // SAFETY: The lock is held. The slot is reserved, and this is called once, by whoever made
+        // the object unfindable.
+        unsafe { self.arena().retire(index, Self::reclaim) };
     }
 
-    /// The RCU callback: drops the object and gives its slot back.
+    /// The RCU callback: drops objects of a chunk and gives their slots back.
     ///
     /// In softirq, or in a thread of RCU's with bottom halves disabled.
     ///
     /// # Safety
     ///
-    /// Only for RCU, with the head of a retired slot of a live table.
+    /// Only for RCU, with the head of a chunk of a live table, in which objects are retired.
     unsafe extern "C" fn reclaim(head: *mut bindings::callback_head) {
-        let head: *mut UnsafeCell<bindings::callback_head> = head.cast();
-        // SAFETY: By the contract the head is the `rcu` field of a slot, in a chunk that stays as
-        // long as one of its slots is reserved.
-        let slot = unsafe { &*kernel::container_of!(head, Slot<T>, rcu) };
-        let (home, index) = (slot.home.cast::<Self>(), slot.index);
-        // SAFETY: A grace period has passed since nobody can find the object, so those who had
-        // found it are done, and it is dropped only here. The lock is not held: destructors take
-        // locks of their own.
-        unsafe { slot.value().drop_in_place() };
+        // SAFETY: By the contract; the chunk stays as long as one of its slots is reserved.
+        let head = unsafe { &*Head::<T>::of(head) };
         // SAFETY: The table waits for its callbacks before it goes, and is pinned until then.
-        let this = unsafe { &*home };
+        let this = unsafe { &*head.home.cast::<Self>() };
+        // SAFETY: This is the callback, and the lock is not held.
+        unsafe { head.drop_dying() };
         let guard = this.lock.lock();
-        // SAFETY: The lock is held, and the object was dropped above.
-        unsafe { this.arena().release(index) };
+        // SAFETY: The lock is held, and the objects were dropped above.
+        let released = unsafe { this.arena().release_dying(head, Self::reclaim) };
         drop(guard);
         // The last use of the table, which may be gone the next moment: pairs with the load in
         // `drop`.
-        this.in_use.fetch_sub(1, Release);
+        this.in_use.fetch_sub(released, Release);
     }
 
     /// Whether the hash array should be larger soon.
@@ -643,7 +633,7 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
             self.remove(index);
             from = index + 1;
         }
-        // Callbacks refer to this table, by the `home` of their slots.
+        // Callbacks refer to this table, by the `home` of their chunks.
         while self.in_use.load(Acquire) != 0 {
             rcu_barrier();
         }

@@ -13,33 +13,43 @@
 //!
 //! # Layout
 //!
-//! A chunk has 64 slots, and bitmaps of them in one word each. Chunks come from the page allocator,
-//! so that objects are in the direct map, which the kernel maps with huge pages. They are found
-//! through two levels of pointers, which never move:
+//! A chunk is 64 slots and nothing else, so that objects of whole cache lines fill whole pages. What
+//! there is to know of them is in the chunk's head: bitmaps of the slots, a word each. Chunks come
+//! from the page allocator, so that objects are in the direct map, which the kernel maps with huge
+//! pages. Both are found through two levels of pointers, which never move:
 //!
 //! ```text
 //!   index 70000 = chunk 1093, slot 48;  chunk 1093 = page 1, entry 69
 //!
-//!   top              page 1              chunk 1093
-//!   +-----+          +------+            +--------------------------+
-//!   |   0 |--> ...   |    0 |            | slots[0..64]             |
-//!   |   1 |--------->|  ... |            |   48: value, rcu, ...    |
-//!   | ... |          |   69 |----------->| live: published slots    |
-//!   | 255 |          |  ... |            | free: slots not in use   |
-//!   +-----+          | 1023 |            | next, prev: see below    |
-//!                    +------+            +--------------------------+
+//!   top              page 1                    chunk 1093
+//!   +-----+          +---------------+         +------------------------+
+//!   |   0 |--> ...   |    0: chunk   |         | slots[0..64]: objects  |
+//!   |   1 |--------->|  ...          |   +---->|                        |
+//!   | ... |          |   69: chunk --|---+     +------------------------+
+//!   | 255 |          |  ...          |         head 1093
+//!   +-----+          |    0: head    |         +------------------------+
+//!                    |  ...          |   +---->| live: published slots  |
+//!                    |   69: head  --|---+     | free: slots not in use |
+//!                    |  ...          |         | next, prev: see below  |
+//!                    +---------------+         +------------------------+
 //! ```
 //!
 //! That is 256 pages of 1024 chunks of 64 slots, 16 million in all. Pages are made when needed and
-//! stay; chunks go when their last slot is given back, all but the last chunk.
+//! stay; chunks go when their last slot is given back, all but the last chunk. The slot with index 0
+//! is never used, so that 0 can stand for none.
 //!
 //! # States of a slot
 //!
-//! | `free` | `live` | |
-//! |---|---|---|
-//! | 1 | 0 | Free; the value is not initialised. |
-//! | 0 | 0 | Reserved: the value is initialised, and not published yet, or not any more. |
-//! | 0 | 1 | Published: found by index. |
+//! | `free` | `live` | `retired`, `dying` | |
+//! |---|---|---|---|
+//! | 1 | 0 | 0 | Free; the value is not initialised. |
+//! | 0 | 0 | 0 | Reserved: the value is initialised, and not published yet. |
+//! | 0 | 1 | 0 | Published: found by index. |
+//! | 0 | 0 | one is 1 | Retired: the value is dropped after a grace period. |
+//!
+//! Slots have no room for a callback each; a chunk has one for all of them. It takes those that are
+//! `dying`. Slots that are retired while it is queued already wait as `retired` until it has run,
+//! and then for another grace period.
 //!
 //! Chunks that have a free slot are in a list, doubly linked by their numbers; its head serves the
 //! next reservation. A chunk that becomes full leaves it, and one that gets its first free slot
@@ -58,7 +68,7 @@
 //!
 //! # Context and locking
 //!
-//! [`Arena::get`], [`Arena::next`] and [`Arena::slot`] are for anywhere under RCU, and take no
+//! [`Arena::get`], [`Arena::next`] and [`Arena::at`] are for anywhere under RCU, and take no
 //! lock. Everything that changes the arena is called under the table's lock, in softirq or process
 //! context, and allocates atomically. The pairs of loads and stores between the two are listed in
 //! the module documentation of [`rcu_table`](super).
@@ -67,7 +77,10 @@ use crate::bindings;
 use crate::kernel_net::rcu::ReadSide;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use core::ptr;
+use core::ptr::{
+    self,
+    NonNull, //
+};
 use core::sync::atomic::{
     AtomicPtr,
     AtomicU32,
@@ -89,54 +102,40 @@ const TOP: u32 = 256;
 /// No chunk: the end of a list. Out of the directory's range, so that it is not found either.
 const NONE: u32 = u32::MAX;
 
-/// A slot: an object, and what it takes to get rid of it.
-///
-/// # Invariants
-///
-/// - `value` is initialised from [`Arena::reserve`] until the RCU callback has dropped it.
-/// - `home` and `index` are set when the chunk is made, and never change.
-#[repr(C)]
-pub(super) struct Slot<T> {
-    /// First, so that an object that is aligned to cache lines begins the slot.
-    value: UnsafeCell<MaybeUninit<T>>,
-    /// Queued when the object is retired.
-    pub(super) rcu: UnsafeCell<bindings::callback_head>,
-    /// The table, for the RCU callback, which gets nothing but the address of `rcu`.
-    pub(super) home: *const (),
-    /// The slot's own index, for the same purpose.
-    pub(super) index: u32,
-}
+/// The objects of a chunk. Which of them are initialised says the head: those of slots that are
+/// reserved, until the callback has dropped them.
+#[repr(transparent)]
+struct Chunk<T>([UnsafeCell<MaybeUninit<T>>; SLOTS as usize]);
 
-impl<T> Slot<T> {
-    /// The object. Whether it is initialised, and for how long, is the caller's to know.
-    pub(super) fn value(&self) -> *mut T {
-        self.value.get().cast()
-    }
-}
-
-/// 64 slots. All zero is a chunk without objects, of which no slot is free.
-#[repr(C)]
-struct Chunk<T> {
-    /// The slots, of which each is found by six bits of its index.
-    slots: [Slot<T>; SLOTS as usize],
+/// What there is to know of a chunk.
+pub(super) struct Head<T> {
     /// Published objects: written under the lock, read by everybody.
     live: AtomicU64,
-    /// Queued when the chunk is freed.
+    /// Goes with this.
+    chunk: NonNull<Chunk<T>>,
+    /// Queued when objects are retired, and, when there are none, to free the chunk.
     rcu: UnsafeCell<bindings::callback_head>,
-    // Below: under the table's lock.
-    /// Slots that are not in use.
-    // Below: under the table's lock.
-    /// Slots that are not in use.
+    /// For the callback, which gets nothing but the address of `rcu`: the table, and which this is.
+    pub(super) home: *const (),
+    number: u32,
     // Below: under the table's lock.
     /// Slots that are not in use.
     free: UnsafeCell<u64>,
+    /// Slots whose objects wait until the callback can be queued again.
+    retired: UnsafeCell<u64>,
+    /// Slots whose objects the callback will drop; it is queued if there are any.
+    dying: UnsafeCell<u64>,
     /// Neighbours in the list of chunks with free slots; meaningless for a full chunk.
     next: UnsafeCell<u32>,
     prev: UnsafeCell<u32>,
 }
 
-/// One page of chunk pointers. All zero is a page without chunks.
-struct Page<T>([AtomicPtr<Chunk<T>>; PAGE as usize]);
+/// One page of pointers. All zero is a page without chunks.
+struct Page<T> {
+    /// For lookups, which need nothing else.
+    chunks: [AtomicPtr<Chunk<T>>; PAGE as usize],
+    heads: [AtomicPtr<Head<T>>; PAGE as usize],
+}
 
 /// The slots of a table.
 ///
@@ -145,10 +144,10 @@ struct Page<T>([AtomicPtr<Chunk<T>>; PAGE as usize]);
 ///
 /// # Invariants
 ///
-/// - A pointer in `top` is null, or a page from [`alloc_zeroed`] that stays until the arena is
+/// - A pointer in `top` is null, or a page from [`alloc`] that stays until the arena is
 ///   dropped.
-/// - A pointer in a page is null, or an initialised chunk, which is freed a grace period after the
-///   pointer was cleared.
+/// - A pointer in a page is null, or a chunk, or a head from [`KBox::into_raw`]. Both are there or
+///   neither is, and are freed a grace period after the pointers were cleared.
 /// - A chunk is in the list that begins at `state.head` if and only if one of its slots is free.
 pub(super) struct Arena<T> {
     /// The directory.
@@ -171,21 +170,21 @@ struct State {
     hole: u32,
 }
 
-/// Zeroed pages for a `U`, or null. From any context, without a warning when there is no memory.
+/// Pages for a `U`, or null. From any context, without a warning when there is no memory.
 ///
 /// Not rounded up to a power of two (C: `alloc_pages_exact`).
-fn alloc_zeroed<U>() -> *mut U {
-    let flags = bindings::NFO_GFP_ATOMIC | bindings::NFO_GFP_ZERO;
+fn alloc<U>(more: u32) -> *mut U {
+    let flags = bindings::NFO_GFP_ATOMIC | more;
     // SAFETY: Any size may be asked for; one that is too large gives null. What comes is aligned to
     // pages, which is enough for every type here.
     unsafe { bindings::alloc_pages_exact_noprof(size_of::<U>(), flags).cast() }
 }
 
-/// Frees what [`alloc_zeroed`] gave (C: `free_pages_exact`).
+/// Frees what [`alloc`] gave (C: `free_pages_exact`).
 ///
 /// # Safety
 ///
-/// `at` comes from `alloc_zeroed` for the same type, and nobody uses it any more.
+/// `at` comes from `alloc` for the same type, and nobody uses it any more.
 unsafe fn free_pages<U>(at: *mut U) {
     // SAFETY: By the contract of this function.
     unsafe { bindings::free_pages_exact(at.cast(), size_of::<U>()) }
@@ -205,37 +204,54 @@ impl<T> Arena<T> {
         }
     }
 
-    /// Chunk `number`, if it exists. For callers under RCU, or who hold the table's lock.
-    #[inline(always)]
-    fn chunk(&self, number: u32) -> Option<&Chunk<T>> {
+    /// The page of chunk `number`, if it exists.
+    fn page(&self, number: u32) -> Option<&Page<T>> {
         let page = self.top.get((number / PAGE) as usize)?.load(Acquire);
         // SAFETY: A page that was published stays until the arena is dropped, by the type
         // invariant.
-        let page = unsafe { page.as_ref() }?;
-        let chunk = page.0[(number % PAGE) as usize].load(Acquire);
-        // SAFETY: A published chunk is freed a grace period after it was taken back, by the type
-        // invariant. Callers are under RCU, or hold the lock that taking back needs, and so keep
-        // that from being over.
-        unsafe { chunk.as_ref() }
+        unsafe { page.as_ref() }
     }
 
-    /// The slot of `index`, if its chunk exists, in whatever state it is.
+    /// The head of chunk `number`, if it exists. For callers under RCU, or who hold the table's
+    /// lock.
+    #[inline]
+    fn head(&self, number: u32) -> Option<&Head<T>> {
+        let head = self.page(number)?.heads[(number % PAGE) as usize].load(Acquire);
+        // SAFETY: A published head is freed a grace period after it was taken back, by the type
+        // invariant. Callers are under RCU, or hold the lock that taking back needs, and so keep
+        // that from being over.
+        unsafe { head.as_ref() }
+    }
+
+    /// Where the object of a reserved slot is, without looking whether it is one.
+    ///
+    /// # Safety
+    ///
+    /// The slot at `index` is reserved, or was when RCU was held already, and the caller has
+    /// acquired what says so.
     #[inline(always)]
-    pub(super) fn slot(&self, index: u32) -> Option<&Slot<T>> {
-        Some(&self.chunk(index / SLOTS)?.slots[(index % SLOTS) as usize])
+    pub(super) unsafe fn at(&self, index: u32) -> *mut T {
+        let number = index / SLOTS;
+        // SAFETY: The chunk of a reserved slot exists, and stays a grace period longer, by the
+        // contract and the type invariant; so its number is one of the directory.
+        unsafe {
+            let page = self.top.get_unchecked((number / PAGE) as usize).load(Relaxed);
+            let chunk = (&(*page).chunks)[(number % PAGE) as usize].load(Relaxed);
+            (&(*chunk).0)[(index % SLOTS) as usize].get().cast()
+        }
     }
 
     /// The published object at `index`.
-    #[inline(always)]
+    #[inline]
     pub(super) fn get<'rcu>(&'rcu self, index: u32, _rcu: ReadSide<'rcu>) -> Option<&'rcu T> {
-        let chunk = self.chunk(index / SLOTS)?;
-        if chunk.live.load(Acquire) & (1 << (index % SLOTS)) == 0 {
+        let head = self.head(index / SLOTS)?;
+        if head.live.load(Acquire) & (1 << (index % SLOTS)) == 0 {
             return None;
         }
         // SAFETY: The object was published when RCU was held already, so the grace period that its
         // drop waits for cannot end before `'rcu` does. The load acquires, so that all of the
         // object is there.
-        Some(unsafe { &*chunk.slots[(index % SLOTS) as usize].value() })
+        Some(unsafe { &*head.at(index % SLOTS) })
     }
 
     /// The first published object at or after `from`, and its index.
@@ -248,8 +264,8 @@ impl<T> Arena<T> {
         // An old bound misses objects that are just being added.
         let high = self.high.load(Relaxed);
         while number < high {
-            if let Some(chunk) = self.chunk(number) {
-                let live = chunk.live.load(Acquire) & mask;
+            if let Some(head) = self.head(number) {
+                let live = head.live.load(Acquire) & mask;
                 if live != 0 {
                     let index = number * SLOTS + live.trailing_zeros();
                     if let Some(object) = self.get(index, rcu) {
@@ -286,30 +302,30 @@ impl<T> Arena<T> {
             }
         }
         let number = state.head;
-        let Some(chunk) = self.chunk(number) else {
+        let Some(head) = self.head(number) else {
             return Err(value);
         };
         // SAFETY: The lock is held, by which alone `free` is accessed.
-        let free = unsafe { &mut *chunk.free.get() };
+        let free = unsafe { &mut *head.free.get() };
         let bit = free.trailing_zeros();
         // Clears the lowest bit, that of the slot that is taken. There is one: the chunk is in the
         // list.
         *free &= free.wrapping_sub(1);
         if *free == 0 {
             // SAFETY: The lock is held, and the chunk is the head of the list.
-            unsafe { self.unlink(state, number, chunk) };
+            unsafe { self.unlink(state, head) };
         }
         // SAFETY: The slot was free, so its value is not initialised, and nobody else refers to it:
-        // neither bit was set and no entry stands for it.
-        unsafe { chunk.slots[bit as usize].value().write(value) };
+        // no bit was set and no entry stands for it.
+        unsafe { head.at(bit).write(value) };
         Ok(number * SLOTS + bit)
     }
 
     /// Publishes the object at `index` to [`Self::get`] and [`Self::next`]. The table's lock is
     /// held, and the slot is reserved.
     pub(super) fn publish(&self, index: u32) {
-        if let Some(chunk) = self.chunk(index / SLOTS) {
-            chunk.live.fetch_or(1 << (index % SLOTS), Release);
+        if let Some(head) = self.head(index / SLOTS) {
+            head.live.fetch_or(1 << (index % SLOTS), Release);
         }
     }
 
@@ -318,44 +334,71 @@ impl<T> Arena<T> {
     /// The slot stays reserved: readers may have the object. The table's lock is held.
     pub(super) fn unpublish(&self, index: u32) -> bool {
         let bit = 1 << (index % SLOTS);
-        match self.chunk(index / SLOTS) {
-            Some(chunk) => chunk.live.fetch_and(!bit, Release) & bit != 0,
+        match self.head(index / SLOTS) {
+            Some(head) => head.live.fetch_and(!bit, Release) & bit != 0,
             None => false,
         }
     }
 
-    /// Gives a slot back whose value has been dropped or moved out.
-    ///
-    /// Frees the chunk if this was its last slot in use, unless it is the only one with free slots.
+    /// Has `callback` called for the head of a chunk when a grace period has passed for the object
+    /// at `index`: it calls [`Head::drop_dying`] and [`Self::release_dying`].
     ///
     /// # Safety
     ///
-    /// The table's lock is held; the slot is reserved, its value was dropped or moved out, and
-    /// nobody refers to it any more.
-    pub(super) unsafe fn release(&self, index: u32) {
-        let number = index / SLOTS;
-        let Some(chunk) = self.chunk(number) else {
+    /// The table's lock is held. The slot is reserved, nobody can find its object any more, and it
+    /// is retired once.
+    pub(super) unsafe fn retire(
+        &self,
+        index: u32,
+        callback: unsafe extern "C" fn(*mut bindings::callback_head),
+    ) {
+        let Some(head) = self.head(index / SLOTS) else {
             return;
         };
-        // SAFETY: The lock is held, by which alone both are accessed.
-        let (state, free) = unsafe { (&mut *self.state.get(), &mut *chunk.free.get()) };
+        // SAFETY: The lock is held, by which alone the bitmap is accessed.
+        unsafe { *head.retired.get() |= 1 << (index % SLOTS) };
+        // SAFETY: As above.
+        unsafe { head.queue(callback) };
+    }
+
+    /// Gives the slots back whose objects were dropped, and has `callback` called once more if
+    /// others were retired meanwhile. Returns how many were given back.
+    ///
+    /// Frees the chunk if these were its last slots in use, unless it is the only one with free
+    /// slots.
+    ///
+    /// # Safety
+    ///
+    /// The table's lock is held, and [`Head::drop_dying`] was called before.
+    pub(super) unsafe fn release_dying(
+        &self,
+        head: &Head<T>,
+        callback: unsafe extern "C" fn(*mut bindings::callback_head),
+    ) -> u32 {
+        // SAFETY: The lock is held, by which alone these are accessed.
+        let (state, free) = unsafe { (&mut *self.state.get(), &mut *head.free.get()) };
+        // SAFETY: As above.
+        let dropped = unsafe { head.dying.get().replace(0) };
         if *free == 0 {
             // SAFETY: The lock is held, and a full chunk is not in the list.
-            unsafe { self.link(state, number, chunk) };
+            unsafe { self.link(state, head) };
         }
-        *free |= 1 << (index % SLOTS);
+        *free |= dropped;
+        // SAFETY: The lock is held, and the callback is not queued any more.
+        unsafe { head.queue(callback) };
         // An empty chunk stays as long as it is the only one with free slots, so that a flow that
         // comes and goes costs no allocation.
         // SAFETY: The lock is held, by which alone both are accessed.
-        let is_only = unsafe { *chunk.next.get() == NONE && *chunk.prev.get() == NONE };
+        let is_only = unsafe { *head.next.get() == NONE && *head.prev.get() == NONE };
         if *free == u64::MAX && !is_only {
             // SAFETY: The lock is held. A chunk with free slots is in the list, and not any more
-            // when it is freed. Nothing is left in it.
+            // when it is freed. Nothing is left in it, so that no callback is queued.
             unsafe {
-                self.unlink(state, number, chunk);
-                self.shrink(state, number);
+                self.unlink(state, head);
+                self.shrink(state, head);
             }
         }
+        dropped.count_ones()
     }
 
     /// Makes a chunk with all slots free, and its page if that is missing; returns its number.
@@ -370,34 +413,46 @@ impl<T> Arena<T> {
         let high = self.high.load(Relaxed);
         let number = match state.holes {
             0 => high,
-            _ => (state.hole..high).find(|&n| self.chunk(n).is_none())?,
+            _ => (state.hole..high).find(|&n| self.head(n).is_none())?,
         };
         let top = self.top.get((number / PAGE) as usize)?;
         let mut page = top.load(Relaxed);
         if page.is_null() {
-            page = alloc_zeroed();
+            page = alloc(bindings::NFO_GFP_ZERO);
             if page.is_null() {
                 return None;
             }
             top.store(page, Release);
         }
-        let chunk: *mut Chunk<T> = alloc_zeroed();
-        if chunk.is_null() {
+        let chunk = NonNull::new(alloc::<Chunk<T>>(0))?;
+        let head = KBox::new(
+            Head {
+                live: AtomicU64::new(0),
+                chunk,
+                rcu: UnsafeCell::new(bindings::callback_head::default()),
+                home,
+                number,
+                // All but the one with index 0.
+                free: UnsafeCell::new(if number == 0 { !1 } else { !0 }),
+                retired: UnsafeCell::new(0),
+                dying: UnsafeCell::new(0),
+                next: UnsafeCell::new(NONE),
+                prev: UnsafeCell::new(NONE),
+            },
+            GFP_ATOMIC | __GFP_NOWARN,
+        );
+        let Ok(head) = head else {
+            // SAFETY: Just allocated, and nobody has seen it.
+            unsafe { free_pages(chunk.as_ptr()) };
             return None;
-        }
-        // SAFETY: Just allocated and zeroed, which is a valid chunk without objects: integers,
-        // pointers and values that are not initialised. Nobody else sees it yet.
-        let new = unsafe { &mut *chunk };
-        *new.free.get_mut() = u64::MAX;
-        *new.next.get_mut() = NONE;
-        *new.prev.get_mut() = NONE;
-        for (i, slot) in (number * SLOTS..).zip(new.slots.iter_mut()) {
-            slot.home = home;
-            slot.index = i;
-        }
-        // SAFETY: Not null by now, and pages stay until the arena is dropped. The store releases
-        // what was written above.
-        unsafe { &*page }.0[(number % PAGE) as usize].store(chunk, Release);
+        };
+        // SAFETY: Not null by now, and pages stay until the arena is dropped.
+        let page = unsafe { &*page };
+        let place = (number % PAGE) as usize;
+        // Before anything in it can be found.
+        page.chunks[place].store(chunk.as_ptr(), Relaxed);
+        // Releases what was written above.
+        page.heads[place].store(KBox::into_raw(head), Release);
         if number == high {
             // Readers may see it before the chunk, which is missing for them then.
             self.high.store(number + 1, Relaxed);
@@ -412,20 +467,20 @@ impl<T> Arena<T> {
     ///
     /// # Safety
     ///
-    /// The table's lock is held, and the chunk is empty and in no list.
-    unsafe fn shrink(&self, state: &mut State, number: u32) {
-        let Some(page) = self.top.get((number / PAGE) as usize) else {
+    /// The table's lock is held, and the chunk is empty and in no list; no callback is queued.
+    unsafe fn shrink(&self, state: &mut State, head: &Head<T>) {
+        let Some(page) = self.page(head.number) else {
             return;
         };
-        // SAFETY: Pages stay until the arena is dropped; this one exists, since its chunk does.
-        // Taking the pointer away needs no order, since readers who have it are waited for.
-        let chunk = unsafe { &*page.load(Relaxed) }.0[(number % PAGE) as usize]
-            .swap(ptr::null_mut(), Relaxed);
+        // Taking the pointers away needs no order, since readers who have them are waited for.
+        let place = (head.number % PAGE) as usize;
+        page.chunks[place].store(ptr::null_mut(), Relaxed);
+        page.heads[place].store(ptr::null_mut(), Relaxed);
         state.holes += 1;
-        state.hole = state.hole.min(number);
-        // SAFETY: The chunk existed, and was ours to take away, by the contract. Its head is
-        // embedded in it, and queued once, since nobody can find the chunk any more.
-        unsafe { bindings::call_rcu((*chunk).rcu.get(), Some(Self::free_chunk)) };
+        state.hole = state.hole.min(head.number);
+        // SAFETY: The callback's head is embedded in that of the chunk, and not queued, by the
+        // contract; nobody can find it any more, to queue it again.
+        unsafe { bindings::call_rcu(head.rcu.get(), Some(Self::free_chunk)) };
     }
 
     /// The RCU callback: frees a chunk. Does not refer to the arena, which may be gone by now.
@@ -434,10 +489,9 @@ impl<T> Arena<T> {
     ///
     /// Only for RCU, with the head of a chunk that was taken away by [`Self::shrink`].
     unsafe extern "C" fn free_chunk(head: *mut bindings::callback_head) {
-        let head: *mut UnsafeCell<bindings::callback_head> = head.cast();
-        // SAFETY: By the contract, the head is the `rcu` field of a chunk, from `grow`. A grace
-        // period has passed since it could be found, and its slots are free, so nobody uses it.
-        unsafe { free_pages(kernel::container_of!(head, Chunk<T>, rcu)) }
+        // SAFETY: By the contract, this is the head of a chunk, from `grow`. A grace period has
+        // passed since it could be found, and its slots are free, so nobody uses it.
+        unsafe { Head::<T>::free(Head::<T>::of(head).cast_mut()) }
     }
 
     /// Puts a chunk at the head of the list.
@@ -445,16 +499,16 @@ impl<T> Arena<T> {
     /// # Safety
     ///
     /// The table's lock is held, and the chunk is not in the list.
-    unsafe fn link(&self, state: &mut State, number: u32, chunk: &Chunk<T>) {
+    unsafe fn link(&self, state: &mut State, head: &Head<T>) {
         // SAFETY: The lock is held, by which alone the links of all chunks are accessed.
         unsafe {
-            *chunk.prev.get() = NONE;
-            *chunk.next.get() = state.head;
-            if let Some(old) = self.chunk(state.head) {
-                *old.prev.get() = number;
+            *head.prev.get() = NONE;
+            *head.next.get() = state.head;
+            if let Some(old) = self.head(state.head) {
+                *old.prev.get() = head.number;
             }
         }
-        state.head = number;
+        state.head = head.number;
     }
 
     /// Takes a chunk out of the list. Its own links keep what they were.
@@ -462,18 +516,85 @@ impl<T> Arena<T> {
     /// # Safety
     ///
     /// The table's lock is held, and the chunk is in the list.
-    unsafe fn unlink(&self, state: &mut State, number: u32, chunk: &Chunk<T>) {
+    unsafe fn unlink(&self, state: &mut State, head: &Head<T>) {
         // SAFETY: The lock is held, by which alone the links of all chunks are accessed.
         unsafe {
-            let (prev, next) = (*chunk.prev.get(), *chunk.next.get());
-            if let Some(next) = self.chunk(next) {
+            let (prev, next) = (*head.prev.get(), *head.next.get());
+            if let Some(next) = self.head(next) {
                 *next.prev.get() = prev;
             }
-            match self.chunk(prev) {
+            match self.head(prev) {
                 Some(prev) => *prev.next.get() = next,
-                None if state.head == number => state.head = next,
+                None if state.head == head.number => state.head = next,
                 None => {}
             }
+        }
+    }
+}
+
+impl<T> Head<T> {
+    /// The one with this callback head.
+    ///
+    /// # Safety
+    ///
+    /// `rcu` is embedded in one.
+    pub(super) unsafe fn of(rcu: *mut bindings::callback_head) -> *const Self {
+        let rcu: *mut UnsafeCell<bindings::callback_head> = rcu.cast();
+        // SAFETY: By the contract.
+        unsafe { kernel::container_of!(rcu, Self, rcu) }
+    }
+
+    /// Where the object of a slot is.
+    fn at(&self, slot: u32) -> *mut T {
+        // SAFETY: The chunk goes with its head.
+        unsafe { self.chunk.as_ref() }.0[(slot % SLOTS) as usize]
+            .get()
+            .cast()
+    }
+
+    /// Queues the callback for the objects that are retired, if there are any, unless it is queued.
+    ///
+    /// # Safety
+    ///
+    /// The table's lock is held.
+    unsafe fn queue(&self, callback: unsafe extern "C" fn(*mut bindings::callback_head)) {
+        // SAFETY: The lock is held, by which alone both are accessed. The callback is queued if and
+        // only if `dying` is not zero. The head stays as long as one of its slots is reserved.
+        unsafe {
+            if *self.dying.get() == 0 && *self.retired.get() != 0 {
+                *self.dying.get() = self.retired.get().replace(0);
+                bindings::call_rcu(self.rcu.get(), Some(callback));
+            }
+        }
+    }
+
+    /// Drops the objects that the callback is for.
+    ///
+    /// # Safety
+    ///
+    /// Only in the callback that [`Arena::retire`] has queued, and once. The table's lock is not
+    /// held: destructors may take locks of their own.
+    pub(super) unsafe fn drop_dying(&self) {
+        // SAFETY: Nobody changes it from when the callback is queued until it has released them.
+        let mut dying = unsafe { *self.dying.get() };
+        while dying != 0 {
+            // SAFETY: A grace period has passed since nobody can find the object, so those who had
+            // found it are done, and it is dropped only here.
+            unsafe { self.at(dying.trailing_zeros()).drop_in_place() };
+            dying &= dying.wrapping_sub(1);
+        }
+    }
+
+    /// Frees a chunk and its head.
+    ///
+    /// # Safety
+    ///
+    /// It comes from [`Arena::grow`], no object is in it, and nobody uses it any more.
+    unsafe fn free(this: *mut Self) {
+        // SAFETY: By the contract; `grow` has made both.
+        unsafe {
+            free_pages((*this).chunk.as_ptr());
+            drop(KBox::from_raw(this));
         }
     }
 }
@@ -486,13 +607,13 @@ impl<T> Drop for Arena<T> {
             let Some(page) = (unsafe { top.get_mut().as_mut() }) else {
                 continue;
             };
-            for chunk in &mut page.0 {
-                let chunk = *chunk.get_mut();
-                if !chunk.is_null() {
+            for head in &mut page.heads {
+                let head = *head.get_mut();
+                if !head.is_null() {
                     // SAFETY: Made by `grow`, by the type invariant, and `&mut self` means that
                     // nobody else finds it. The table made sure that every object is gone; chunks
                     // that were taken away before are not here.
-                    unsafe { free_pages(chunk) };
+                    unsafe { Head::free(head) };
                 }
             }
             // SAFETY: As above; its chunks were all freed.

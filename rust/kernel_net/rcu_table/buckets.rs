@@ -10,7 +10,7 @@
 //!
 //! # Layout
 //!
-//! An entry is 32 bits of hash and 32 bits of what it stands for, plus one, so that no entry is zero.
+//! An entry is 32 bits of hash and 32 bits of what it stands for, which is never zero.
 //! The hashes are together, so that a lookup compares one after the other, and then reads the one
 //! thing that it needs:
 //!
@@ -88,7 +88,7 @@ struct Bucket {
     hashes: [AtomicU32; WIDTH],
     /// The mark: not zero if an entry ever went on to the next bucket.
     overflowed: AtomicU32,
-    /// What the entries stand for, plus one; zero where there is none.
+    /// What the entries stand for; zero where there is none.
     whats: [AtomicU32; WIDTH],
 }
 
@@ -119,12 +119,6 @@ pub(super) struct Buckets {
 /// from `vmalloc`, which maps huge pages where it can. Random buckets do not cost a TLB miss each
 /// either way.
 type KVec2 = Vec<Bucket, KVmalloc>;
-
-/// How what an entry stands for is stored: never zero, since there are far less than 2^32 things.
-#[inline(always)]
-fn stored(what: u32) -> u32 {
-    what.wrapping_add(1)
-}
 
 impl Buckets {
     /// An empty array of `count` buckets.
@@ -182,7 +176,7 @@ impl Buckets {
     }
 
     /// What the first entry of `hash` stands for, where that is at the first place where it may be: as
-    /// good as always the one that is looked for. [`None`] if it has nothing to do with this hash.
+    /// good as always the one that is looked for; zero if it has just gone. [`None`] if it has nothing to do with this hash.
     /// Under RCU.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32) -> Option<u32> {
@@ -190,8 +184,8 @@ impl Buckets {
         for (slot, what) in bucket.entries() {
             // Pairs with `migrate`, as does the other.
             if slot.load(Acquire) == hash {
-                // Pairs with `insert`. Nothing becomes what nothing stands for.
-                return Some(what.load(Acquire).wrapping_sub(1));
+                // Pairs with `insert`.
+                return Some(what.load(Acquire));
             }
         }
         None
@@ -221,7 +215,7 @@ impl Buckets {
                 }
                 let what = what.load(Acquire);
                 if what != 0 {
-                    if let Some(result) = accept(what.wrapping_sub(1)) {
+                    if let Some(result) = accept(what) {
                         return Some(result);
                     }
                 }
@@ -234,7 +228,7 @@ impl Buckets {
         None
     }
 
-    /// Adds an entry for `what`, which may be anything below `u32::MAX`. Table lock held.
+    /// Adds an entry for `what`, which is not zero. Table lock held.
     ///
     /// Does not look whether it is there already. Fails with `ENOSPC` when every bucket in reach is
     /// full; the marks that were set on the way stay, and cost later lookups some lines.
@@ -246,7 +240,7 @@ impl Buckets {
                 if place.load(Relaxed) == 0 {
                     slot.store(hash, Relaxed);
                     // Pairs with `find`: the object is in its slot.
-                    place.store(stored(what), Release);
+                    place.store(what, Release);
                     return Ok(());
                 }
             }
@@ -265,7 +259,7 @@ impl Buckets {
         for _ in 0..REACH {
             let bucket = self.bucket(number);
             for (slot, place) in bucket.entries() {
-                if slot.load(Relaxed) == hash && place.load(Relaxed) == stored(what) {
+                if slot.load(Relaxed) == hash && place.load(Relaxed) == what {
                     place.store(0, Relaxed);
                     // Nobody looks for this one here.
                     slot.store(!hash, Relaxed);
@@ -294,7 +288,7 @@ impl Buckets {
             if what == 0 {
                 continue;
             }
-            match to.insert(slot.load(Relaxed), what.wrapping_sub(1)) {
+            match to.insert(slot.load(Relaxed), what) {
                 Ok(()) => {
                     place.store(0, Release);
                     slot.store(!slot.load(Relaxed), Release);
