@@ -49,7 +49,8 @@ use crate::table::{
 };
 use parse::{
     Headers,
-    Reject, //
+    Reject,
+    TcpFlags, //
 };
 
 /// What may be around packets that [`forward`] is compiled for, or [`ANYTHING`]: nothing, one VLAN tag
@@ -81,15 +82,28 @@ pub(crate) fn forward_family<'a>(
         return enter::<V4, NOTHING>(table, family, options, skb, port, rcu);
     }
     if family != Family::Ipv4 && skb.has_protocol(V6::ETHERTYPE) {
-        return enter::<V6, NOTHING>(table, family, options, skb, port, rcu);
+        return plain_ipv6(table, family, options, skb, port, rcu);
     }
     match skb.protocol() {
         encap::PPPOE => wrapped::forward_session(table, family, options, skb, rcu),
         encap::VLAN | encap::SERVICE_VLAN => {
             wrapped::forward_family(table, family, options, skb, rcu)
         }
-        _ => Verdict::Accept(skb),
+        _ => Verdict::accept(skb),
     }
+}
+
+/// Forwards a plain IPv6 packet: apart, so that IPv4 need not wait for the registers that this takes.
+#[inline(never)]
+fn plain_ipv6<'a>(
+    table: &'a Worker<FlowTable>,
+    family: Family,
+    options: Options,
+    skb: Skb<'a>,
+    port: Port,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
+    enter::<V6, NOTHING>(table, family, options, skb, port, rcu)
 }
 
 /// Bytes before the network header, where they are always as many.
@@ -102,73 +116,72 @@ const fn shift(around: u8) -> usize {
 }
 
 /// Forwards a packet around which there is no more than `AROUND` says, unless it came through a tunnel.
+///
+/// Whatever takes more than a look, headers in pieces for one, is left to those who have more time.
 #[inline(always)]
 fn enter<'a, F: Stored, const AROUND: u8>(
     table: &'a Worker<FlowTable>,
     family: Family,
     options: Options,
-    mut skb: Skb<'a>,
+    skb: Skb<'a>,
     port: Port,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    let at = shift(AROUND);
-    // The network header may be in pieces, and after it the transport header.
-    for _ in 0..3 {
-        match F::parse(skb.linear().get(at..).unwrap_or(&[]), port) {
-            Ok(headers) => {
-                let inside = Inside {
-                    headers,
-                    port,
-                    // CAST: The length of a header.
-                    at: at as u32,
-                    tunnel: false,
-                };
-                // Compiled for each of those that packets are of.
-                return match headers.protocol {
-                    Protocol::Tcp => {
-                        forward::<F, AROUND, TCP>(table, options, skb, inside, rcu)
-                    }
-                    Protocol::Udp => {
-                        forward::<F, AROUND, UDP>(table, options, skb, inside, rcu)
-                    }
-                    Protocol::Gre => wrapped::forward_family(table, family, options, skb, rcu),
-                };
-            }
-            // CAST: As above.
-            Err(Reject::Short(len)) if skb.pull(len.saturating_add(at as u32)) => {}
-            Err(_) if !F::flows(table).tunnels.is_empty() => {
-                return wrapped::forward_family(table, family, options, skb, rcu);
-            }
-            Err(_) => break,
-        }
+    // Compiled for each of those that packets are of.
+    let rejected = match F::inside(headers_of::<AROUND>(&skb)) {
+        Ok(Protocol::Tcp) => return forward::<F, AROUND, TCP>(table, family, options, skb, port, rcu),
+        Ok(Protocol::Udp) => return forward::<F, AROUND, UDP>(table, family, options, skb, port, rcu),
+        Ok(Protocol::Gre) => None,
+        Err(why) => Some(why),
+    };
+    if rejected == Some(Reject::Other) && F::flows(table).tunnels.is_empty() {
+        return Verdict::accept(skb);
     }
-    Verdict::Accept(skb)
+    wrapped::forward_family(table, family, options, skb, rcu)
+}
+
+/// A packet from its network header on.
+#[inline(always)]
+fn headers_of<'a, const AROUND: u8>(skb: &'a Skb<'_>) -> &'a [u8] {
+    skb.linear().get(shift(AROUND)..).unwrap_or(&[])
 }
 
 /// A packet within what it is wrapped in.
 struct Inside<K> {
-    headers: Headers<K>,
-    /// Where it came in.
-    port: Port,
-    /// Bytes before its network header.
-    at: u32,
-    /// Whether they end with the header of a tunnel.
-    tunnel: bool,
+    key: K,
+    shape: Shape,
 }
 
-/// Looks a packet up that was not found at once. It reads the key anew, which need not be kept for this.
-#[cold]
-#[inline(never)]
-fn look_again<'rcu, F: Stored>(
-    table: &'rcu FlowTable,
-    skb: &Skb<'_>,
-    at: u32,
-    port: Port,
-    rcu: ReadSide<'rcu>,
-) -> Option<Found<'rcu, Flow<F>>> {
-    let packet = skb.linear().get(at as usize..)?;
-    let headers = F::parse(packet, port).ok()?;
-    F::flows(table).lookup(&headers.key, rcu)
+/// What else a packet's headers say, and where they are.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Bytes before the network header.
+    at: u8,
+    /// Whether they end with the header of a tunnel.
+    tunnel: bool,
+    /// Bytes of the network and transport headers.
+    len: u8,
+    protocol: Protocol,
+    tcp: TcpFlags,
+}
+
+impl<K> Inside<K> {
+    /// Headers behind `at` bytes.
+    #[inline(always)]
+    fn new(headers: Headers<K>, at: usize, tunnel: bool) -> Self {
+        Self {
+            key: headers.key,
+            shape: Shape {
+                // CAST: At most two encapsulations and a tunnel.
+                at: at as u8,
+                tunnel,
+                // CAST: At most 60.
+                len: headers.len as u8,
+                protocol: headers.protocol,
+                tcp: headers.tcp,
+            },
+        }
+    }
 }
 
 /// Protocols that [`forward`] is compiled for; or for all of them.
@@ -194,7 +207,7 @@ fn bypass<F: Stored>(
 #[inline(never)]
 fn close<F: Stored>(table: &Worker<FlowTable>, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
     found.object.close();
-    FlowTable::withdraw(table, found.index, found.object, rcu);
+    FlowTable::withdraw(table, found.index(), found.object, rcu);
 }
 
 /// What to do about a transport checksum that is not all in the packet.
@@ -210,54 +223,92 @@ fn sum_of(skb: &mut Skb<'_>) -> Transport {
     }
 }
 
-/// Forwards a packet of a known flow. `AROUND` says what may be around it, `PROTOCOL` of which
-/// protocol it is.
+/// Forwards a packet, if it is of a known flow. `AROUND` says what may be around it, `PROTOCOL` of
+/// which protocol it is.
 #[inline(always)]
 fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     table: &'a Worker<FlowTable>,
+    family: Family,
     options: Options,
-    mut skb: Skb<'a>,
-    inside: Inside<F::Key>,
+    skb: Skb<'a>,
+    port: Port,
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
-    let Inside {
-        headers,
-        port,
-        at,
-        tunnel,
-    } = inside;
+    let protocol = if PROTOCOL == TCP {
+        Protocol::Tcp
+    } else {
+        Protocol::Udp
+    };
+    let Ok(headers) = F::headers(headers_of::<AROUND>(&skb), port, protocol) else {
+        return wrapped::forward_family(table, family, options, skb, rcu);
+    };
+    let Inside { key, shape } = Inside::new(headers, shift(AROUND), false);
+    match F::flows(table).lookup_first(&key, rcu) {
+        First::Found(found) if AROUND == NOTHING && F::ETHERTYPE == V4::ETHERTYPE => {
+            forward_apart::<F, AROUND, PROTOCOL>(table, options, skb, found, shape, rcu)
+        }
+        First::Found(found) => {
+            forward_found::<F, AROUND, PROTOCOL>(table, options, skb, found, shape, rcu)
+        }
+        First::Missing => Verdict::accept(skb),
+        First::Elsewhere => wrapped::forward_family(table, family, options, skb, rcu),
+    }
+}
+
+/// [`forward_found`] as a function of its own: takes over where looking up ends, with what is left in
+/// registers, so that packets of no flow do not pay for more.
+#[inline(never)]
+fn forward_apart<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
+    table: &'a Worker<FlowTable>,
+    options: Options,
+    skb: Skb<'a>,
+    found: Found<'a, Flow<F>>,
+    shape: Shape,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
+    forward_found::<F, AROUND, PROTOCOL>(table, options, skb, found, shape, rcu)
+}
+
+/// Forwards a packet of a known flow, if nothing speaks against it.
+///
+/// What `AROUND` and `PROTOCOL` say of the shape is not read.
+#[inline(always)]
+fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
+    table: &'a Worker<FlowTable>,
+    options: Options,
+    mut skb: Skb<'a>,
+    found: Found<'a, Flow<F>>,
+    shape: Shape,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
     let protocol = match PROTOCOL {
         TCP => Protocol::Tcp,
         UDP => Protocol::Udp,
-        _ => headers.protocol,
+        _ => shape.protocol,
     };
-    let flows = F::flows(table);
-    let found = if AROUND == ANYTHING {
-        match flows.lookup(&headers.key, rcu) {
-            Some(found) => found,
-            None => return Verdict::Accept(skb),
-        }
-    } else {
-        match flows.lookup_first(&headers.key, rcu) {
-            First::Found(found) => found,
-            First::Missing => return Verdict::Accept(skb),
-            First::Elsewhere => match look_again::<F>(table, &skb, at, port, rcu) {
-                Some(found) => found,
-                None => return Verdict::Accept(skb),
-            },
-        }
+    // CAST: Lengths of headers.
+    let (at, len) = match AROUND {
+        ANYTHING => (u32::from(shape.at), u32::from(shape.len)),
+        _ => (
+            shift(AROUND) as u32,
+            F::HEADER_LEN + protocol.header_len() as u32,
+        ),
     };
-    let direction = found.object.direction(found.side);
+    let tcp = match PROTOCOL {
+        UDP => TcpFlags::NONE,
+        _ => shape.tcp,
+    };
+    let direction = found.object.direction(found.side());
     let next_hop = direction.next_hop.get(rcu);
     let now = jiffies();
 
     let bypass = |skb, why| {
         bypass(table, found, why, rcu);
-        Verdict::Accept(skb)
+        Verdict::accept(skb)
     };
     let end = |skb, why| {
         FlowTable::end(table, found, why, now, rcu);
-        Verdict::Accept(skb)
+        Verdict::accept(skb)
     };
 
     if !direction.state.forwards() {
@@ -269,7 +320,7 @@ fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     if AROUND == ANYTHING && skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
         // for us, although a promiscuous device shows them.
-        let back = found.object.direction(found.side.other());
+        let back = found.object.direction(found.side().other());
         let own = back.next_hop.get(rcu).own_address();
         if own.is_none() || own != skb.ethernet_destination() {
             return bypass(skb, Bypass::OtherHost);
@@ -280,11 +331,11 @@ fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     {
         return bypass(skb, Bypass::Mtu);
     }
-    if headers.tcp.opens_or_closes() {
-        if headers.tcp.opens() && direction.state.get() == State::Closing {
+    if tcp.opens_or_closes() {
+        if tcp.opens() && direction.state.get() == State::Closing {
             return end(skb, Teardown::TcpReopen);
         }
-        if headers.tcp.closes() {
+        if tcp.closes() {
             close(table, found, rcu);
         }
     }
@@ -297,7 +348,7 @@ fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
     }
     let headroom = next_hop.headroom.saturating_sub(at);
-    if !skb.make_writable(headers.len.wrapping_add(at), headroom) {
+    if !skb.make_writable(at.wrapping_add(len), headroom) {
         let why = if skb.is_shared() {
             Bypass::Shared
         } else {
@@ -305,7 +356,7 @@ fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         };
         return bypass(skb, why);
     }
-    if AROUND == ANYTHING && tunnel && !skb.leave_tunnel() {
+    if AROUND == ANYTHING && shape.tunnel && !skb.leave_tunnel() {
         return bypass(skb, Bypass::NoMemory);
     }
 
@@ -327,8 +378,8 @@ fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         FlowTable::seen_in_software(table, found, options, now, rcu);
     }
     if options.counter() {
-        direction.conn.account(found.side, 1, skb.len());
+        direction.conn.account(found.side(), 1, skb.len());
     }
     next_hop.transmit(skb, table.state.forwarded(), rcu);
-    Verdict::Stolen
+    Verdict::stolen()
 }

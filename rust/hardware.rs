@@ -358,7 +358,7 @@ impl FlowTable {
                 return;
             }
         }
-        Self::try_install(this, found.index, flow, now, rcu);
+        Self::try_install(this, found.index(), flow, now, rcu);
     }
 
     fn try_install<F: Stored>(

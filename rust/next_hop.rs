@@ -35,9 +35,9 @@ use core::sync::atomic::{
     AtomicU8,
     Ordering::Relaxed, //
 };
+pub(crate) use framed::Framed;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
-pub(crate) use framed::Framed;
 pub(crate) use wrapped::{
     Ends,
     Tunnel, //
@@ -320,12 +320,7 @@ impl NextHop {
 
     /// Sends a packet this way. It must have [`Self::headroom`].
     #[inline(always)]
-    pub(crate) fn transmit(
-        &self,
-        mut skb: Skb<'_>,
-        counter: Counter<'_>,
-        rcu: ReadSide<'_>,
-    ) {
+    pub(crate) fn transmit(&self, mut skb: Skb<'_>, counter: Counter<'_>, rcu: ReadSide<'_>) {
         match &self.plain {
             Some(plain) => {
                 if skb.push_ethernet(plain.neighbour.ethernet_word(), plain.tail) {

@@ -407,8 +407,8 @@ impl<'rcu> Way<'rcu> {
     fn into_hop(self, dst: Dst) -> Result<NextHop, Refusal> {
         let device = self.device;
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
-            Some(Ends::V4(_)) => V4::TUNNEL_LEN,
-            Some(Ends::V6(_)) => V6::TUNNEL_LEN,
+            Some(Ends::V4(_)) => V4::HEADER_LEN,
+            Some(Ends::V6(_)) => V6::HEADER_LEN,
             None => 0,
         };
         let mtu = match &self.tunnel {

@@ -181,13 +181,13 @@ impl<F: Stored> Flows<F> {
         for side in [Side::Original, Side::Reply] {
             if let Some(found) = self.lookup(flow.key(side), rcu) {
                 // One that hardware still has is in the way until that has forgotten it.
-                if !found.object.direction(found.side).state.forwards()
+                if !found.object.direction(found.side()).state.forwards()
                     && found.object.hardware.retire()
                 {
                     self.wheel
                         .lock()
-                        .remove(&Linked(&self.table, rcu), found.index);
-                    self.table.remove(found.index);
+                        .remove(&Linked(&self.table, rcu), found.index());
+                    self.table.remove(found.index());
                 }
             }
         }
@@ -376,8 +376,8 @@ impl FlowTable {
         now: u32,
         rcu: ReadSide<'_>,
     ) {
-        if Self::end_flow(this, found.index, found.object, why, now, rcu) {
-            F::flows(this).collect(found.index, rcu);
+        if Self::end_flow(this, found.index(), found.object, why, now, rcu) {
+            F::flows(this).collect(found.index(), rcu);
         }
     }
 
@@ -430,15 +430,15 @@ impl FlowTable {
         this.state.rerouted();
         // What hardware has said of the old path says nothing of the new one.
         flow.hardware.set_refused(false);
-        Self::withdraw(this, found.index, flow, rcu);
-        Self::offer::<F>(this, found.index, rcu);
+        Self::withdraw(this, found.index(), flow, rcu);
+        Self::offer::<F>(this, found.index(), rcu);
     }
 
     /// Has a flow visited within the next second: one of its packets takes the classic path, where
     /// conntrack may give the connection a shorter time to live than the flow needs. Softirq.
     pub(crate) fn visit_soon<F: Stored>(&self, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
         if !found.object.links.is_due() {
-            F::flows(self).collect(found.index, rcu);
+            F::flows(self).collect(found.index(), rcu);
         }
     }
 

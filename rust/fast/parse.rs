@@ -38,6 +38,9 @@ pub(crate) struct Headers<K> {
 pub(crate) struct TcpFlags(u8);
 
 impl TcpFlags {
+    /// Those of a packet of another protocol.
+    pub(crate) const NONE: Self = Self(0);
+
     /// FIN or RST: the connection ends.
     #[inline(always)]
     pub(crate) fn closes(self) -> bool {
@@ -68,7 +71,6 @@ pub(crate) enum Reject {
 
 /// What the transport header says.
 struct Transport {
-    protocol: Protocol,
     /// Both ports, as they are in memory; zero for GRE.
     ports: u32,
     tcp: TcpFlags,
@@ -77,20 +79,8 @@ struct Transport {
 }
 
 /// The transport header behind `at` bytes of network header.
-///
-/// Written once for each protocol, so that what follows is compiled for each of them.
 #[inline(always)]
-fn transport(packet: &[u8], at: usize, number: u8) -> Result<Transport, Reject> {
-    match number {
-        6 => transport_of(packet, at, Protocol::Tcp),
-        17 => transport_of(packet, at, Protocol::Udp),
-        47 => transport_of(packet, at, Protocol::Gre),
-        _ => Err(Reject::Other),
-    }
-}
-
-#[inline(always)]
-fn transport_of(packet: &[u8], at: usize, protocol: Protocol) -> Result<Transport, Reject> {
+fn transport(packet: &[u8], at: usize, protocol: Protocol) -> Result<Transport, Reject> {
     // CAST: At most 60.
     let len = (at + protocol.header_len()) as u32;
     let short = Reject::Short(len);
@@ -104,7 +94,6 @@ fn transport_of(packet: &[u8], at: usize, protocol: Protocol) -> Result<Transpor
         Protocol::Gre => return Err(Reject::Other),
     };
     Ok(Transport {
-        protocol,
         ports,
         tcp: TcpFlags(flags),
         len,
@@ -189,9 +178,9 @@ pub(crate) fn tunnel_ipv6(packet: &[u8]) -> Result<Endpoints<16>, Reject> {
     })
 }
 
-/// Parses an IPv4 packet that came in at `port`.
+/// Which protocol is inside an IPv4 packet, if it is for the fast path.
 #[inline(always)]
-pub(crate) fn ipv4(packet: &[u8], port: Port) -> Result<Headers<KeyV4>, Reject> {
+pub(crate) fn inside_ipv4(packet: &[u8]) -> Result<Protocol, Reject> {
     let Some(ip) = packet.first_chunk::<20>() else {
         return Err(Reject::Short(20));
     };
@@ -203,48 +192,67 @@ pub(crate) fn ipv4(packet: &[u8], port: Port) -> Result<Headers<KeyV4>, Reject> 
     if u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff != 0 || ip[8] <= 1 {
         return Err(Reject::Other);
     }
-    let transport = transport(packet, 20, ip[9])?;
-    let Some(addresses) = ip[12..].first_chunk::<8>() else {
-        return Err(Reject::Other);
+    Protocol::from_number(ip[9]).ok_or(Reject::Other)
+}
+
+/// The headers of an IPv4 packet in which that protocol is, and that came in at `port`.
+#[inline(always)]
+pub(crate) fn headers_ipv4(
+    packet: &[u8],
+    port: Port,
+    protocol: Protocol,
+) -> Result<Headers<KeyV4>, Reject> {
+    let transport = transport(packet, 20, protocol)?;
+    let Some(addresses) = packet.get(12..).and_then(|rest| rest.first_chunk::<8>()) else {
+        return Err(Reject::Short(20));
     };
+    let ports = transport.ports.to_ne_bytes();
     Ok(Headers {
-        key: KeyV4::of_packet(
-            *addresses,
-            transport.ports.to_ne_bytes(),
-            port,
-            transport.protocol.number(),
-        ),
-        protocol: transport.protocol,
+        key: KeyV4::of_packet(*addresses, ports, port, protocol.number()),
+        protocol,
         len: transport.len,
         tcp: transport.tcp,
     })
 }
 
-/// Parses an IPv6 packet that came in at `port`.
+/// Which protocol is inside an IPv6 packet, if it is for the fast path.
 #[inline(always)]
-pub(crate) fn ipv6(packet: &[u8], port: Port) -> Result<Headers<KeyV6>, Reject> {
+pub(crate) fn inside_ipv6(packet: &[u8]) -> Result<Protocol, Reject> {
     let Some(ip) = packet.first_chunk::<40>() else {
         return Err(Reject::Short(40));
     };
     if ip[0] >> 4 != 6 || ip[7] <= 1 {
         return Err(Reject::Other);
     }
-    let transport = transport(packet, 40, ip[6])?;
-    let (Some(source), Some(destination)) =
-        (ip[8..].first_chunk::<16>(), ip[24..].first_chunk::<16>())
-    else {
-        return Err(Reject::Other);
+    Protocol::from_number(ip[6]).ok_or(Reject::Other)
+}
+
+/// The headers of an IPv6 packet in which that protocol is, and that came in at `port`.
+#[inline(always)]
+pub(crate) fn headers_ipv6(
+    packet: &[u8],
+    port: Port,
+    protocol: Protocol,
+) -> Result<Headers<KeyV6>, Reject> {
+    let transport = transport(packet, 40, protocol)?;
+    let Some(addresses) = packet.get(8..).and_then(|rest| rest.first_chunk::<32>()) else {
+        return Err(Reject::Short(40));
     };
+    let ports = transport.ports.to_ne_bytes();
     Ok(Headers {
-        key: KeyV6::new(
-            *source,
-            *destination,
-            transport.ports.to_ne_bytes(),
-            port,
-            transport.protocol.number(),
-        ),
-        protocol: transport.protocol,
+        key: KeyV6::of_packet(*addresses, ports, port, protocol.number()),
+        protocol,
         len: transport.len,
         tcp: transport.tcp,
     })
+}
+
+/// Parses an IPv4 packet that came in at `port`.
+pub(crate) fn ipv4(packet: &[u8], port: Port) -> Result<Headers<KeyV4>, Reject> {
+    headers_ipv4(packet, port, inside_ipv4(packet)?)
+}
+
+/// Parses an IPv6 packet that came in at `port`.
+pub(crate) fn ipv6(packet: &[u8], port: Port) -> Result<Headers<KeyV6>, Reject> {
+    headers_ipv6(packet, port, inside_ipv6(packet)?)
 }

@@ -9,7 +9,7 @@ use super::parse::{
 };
 use super::{
     enter,
-    forward,
+    forward_found,
     Inside,
     ANY,
     ANYTHING,
@@ -97,7 +97,7 @@ pub(super) fn forward_session<'a>(
         V6::ETHERTYPE if family != Family::Ipv4 => {
             enter::<V6, SESSION>(table, family, options, skb, port, rcu)
         }
-        _ => Verdict::Accept(skb),
+        _ => Verdict::accept(skb),
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) fn forward_family<'a>(
     rcu: ReadSide<'a>,
 ) -> Verdict<'a> {
     if skb.addressee() == Addressee::Many {
-        return Verdict::Accept(skb);
+        return Verdict::accept(skb);
     }
     let tag = tag_of(&skb);
     for _ in 0..PIECES {
@@ -131,14 +131,14 @@ pub(super) fn forward_family<'a>(
                     (V6::ETHERTYPE, Family::Ipv6 | Family::Inet) => {
                         forward_inside::<V6>(table, options, skb, around, rcu)
                     }
-                    _ => Verdict::Accept(skb),
+                    _ => Verdict::accept(skb),
                 };
             }
             Err(Reject::Short(len)) if skb.pull(len) => {}
             Err(_) => break,
         }
     }
-    Verdict::Accept(skb)
+    Verdict::accept(skb)
 }
 
 fn forward_inside<'a, F: Stored>(
@@ -152,13 +152,19 @@ fn forward_inside<'a, F: Stored>(
     for _ in 0..PIECES {
         match look_inside::<F>(table, skb.linear(), ifindex, around, rcu) {
             Ok(inside) => {
-                return forward::<F, ANYTHING, ANY>(table, options, skb, inside, rcu);
+                return match F::flows(table).lookup(&inside.key, rcu) {
+                    Some(found) => {
+                        let shape = inside.shape;
+                        forward_found::<F, ANYTHING, ANY>(table, options, skb, found, shape, rcu)
+                    }
+                    None => Verdict::accept(skb),
+                };
             }
             Err(Reject::Short(len)) if skb.pull(len) => {}
             Err(_) => break,
         }
     }
-    Verdict::Accept(skb)
+    Verdict::accept(skb)
 }
 
 /// The headers of the packet inside.
@@ -184,18 +190,13 @@ fn look_inside<F: Stored>(
         match F::parse_tunnel(from(at)) {
             Ok(endpoints) => {
                 number = tunnels.number(&endpoints, rcu).ok_or(Reject::Other)?;
-                at = at.saturating_add(F::TUNNEL_LEN as usize);
+                at = at.saturating_add(F::HEADER_LEN as usize);
             }
             Err(Reject::Other) => {}
             Err(short) => return Err(shift(at)(short)),
         }
     }
     let port = Port::new(ifindex, around.encap, number);
-    Ok(Inside {
-        headers: F::parse(from(at), port).map_err(shift(at))?,
-        port,
-        // CAST: The length of headers.
-        at: at as u32,
-        tunnel: number != 0,
-    })
+    let headers = F::parse(from(at), port).map_err(shift(at))?;
+    Ok(Inside::new(headers, at, number != 0))
 }

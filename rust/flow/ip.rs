@@ -46,10 +46,20 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// What those keys are hashed with.
     type TunnelSecret: Send + Sync;
 
-    /// Bytes of the header of a tunnel.
-    const TUNNEL_LEN: u32;
+    /// Bytes of a header without options or extensions; a tunnel adds as many.
+    const HEADER_LEN: u32;
 
-    /// Parses the headers of a packet that came in at `port`.
+    /// Which protocol is inside a packet, if it is for the fast path.
+    fn inside(packet: &[u8]) -> Result<Protocol, Reject>;
+
+    /// The headers of a packet in which that protocol is, and that came in at `port`.
+    fn headers(
+        packet: &[u8],
+        port: Port,
+        protocol: Protocol,
+    ) -> Result<Headers<Self::Key>, Reject>;
+
+    /// Parses a packet that came in at `port`: both of these.
     fn parse(packet: &[u8], port: Port) -> Result<Headers<Self::Key>, Reject>;
 
     /// The addresses of the tunnel that a packet has come through; an error if it is none.
@@ -99,7 +109,7 @@ pub(crate) enum V6 {}
 macro_rules! version {
     (
         $name:ident, $ethertype:literal, $key:ty, $words:literal, $address:literal,
-        $tunnel:literal, $parse:path, $parse_tunnel:path
+        $tunnel:literal, $inside:path, $headers:path, $parse:path, $parse_tunnel:path
     ) => {
         impl Ip for $name {
             const ETHERTYPE: u16 = $ethertype;
@@ -112,9 +122,22 @@ macro_rules! version {
             type TunnelSecret = Secret<$tunnel>;
 
             // CAST: 20 or 40.
-            const TUNNEL_LEN: u32 = tunnel::header_len::<$address>() as u32;
+            const HEADER_LEN: u32 = tunnel::header_len::<$address>() as u32;
 
             #[inline(always)]
+            fn inside(packet: &[u8]) -> Result<Protocol, Reject> {
+                $inside(packet)
+            }
+
+            #[inline(always)]
+            fn headers(
+                packet: &[u8],
+                port: Port,
+                protocol: Protocol,
+            ) -> Result<Headers<Self::Key>, Reject> {
+                $headers(packet, port, protocol)
+            }
+
             fn parse(packet: &[u8], port: Port) -> Result<Headers<Self::Key>, Reject> {
                 $parse(packet, port)
             }
@@ -193,5 +216,27 @@ macro_rules! version {
     };
 }
 
-version!(V4, 0x0800, KeyV4, 3, 4, 1, parse::ipv4, parse::tunnel_ipv4);
-version!(V6, 0x86dd, KeyV6, 6, 16, 4, parse::ipv6, parse::tunnel_ipv6);
+version!(
+    V4,
+    0x0800,
+    KeyV4,
+    3,
+    4,
+    1,
+    parse::inside_ipv4,
+    parse::headers_ipv4,
+    parse::ipv4,
+    parse::tunnel_ipv4
+);
+version!(
+    V6,
+    0x86dd,
+    KeyV6,
+    6,
+    16,
+    4,
+    parse::inside_ipv6,
+    parse::headers_ipv6,
+    parse::ipv6,
+    parse::tunnel_ipv6
+);

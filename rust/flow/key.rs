@@ -95,12 +95,7 @@ impl KeyV4 {
 
     /// The same, with the addresses in one piece, as they are in a packet.
     #[inline(always)]
-    pub(crate) fn of_packet(
-        addresses: [u8; 8],
-        ports: [u8; 4],
-        port: Port,
-        protocol: u8,
-    ) -> Self {
+    pub(crate) fn of_packet(addresses: [u8; 8], ports: [u8; 4], port: Port, protocol: u8) -> Self {
         let (low, high) = common(ports, port, protocol);
         Key([u64::from_ne_bytes(addresses), low, high])
     }
@@ -116,18 +111,26 @@ impl KeyV6 {
         port: Port,
         protocol: u8,
     ) -> Self {
-        let source = u128::from_ne_bytes(source);
-        let destination = u128::from_ne_bytes(destination);
+        let mut addresses = [0; 32];
+        addresses[..16].copy_from_slice(&source);
+        addresses[16..].copy_from_slice(&destination);
+        Self::of_packet(addresses, ports, port, protocol)
+    }
+
+    /// The same, with the addresses in one piece, as they are in a packet.
+    #[inline(always)]
+    pub(crate) fn of_packet(
+        addresses: [u8; 32],
+        ports: [u8; 4],
+        port: Port,
+        protocol: u8,
+    ) -> Self {
         let (low, high) = common(ports, port, protocol);
-        // CAST: The halves of an address.
-        Key([
-            source as u64,
-            (source >> 64) as u64,
-            destination as u64,
-            (destination >> 64) as u64,
-            low,
-            high,
-        ])
+        let mut words = [0, 0, 0, 0, low, high];
+        for (word, bytes) in words.iter_mut().zip(addresses.as_chunks::<8>().0) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
+        Key(words)
     }
 }
 

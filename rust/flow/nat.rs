@@ -197,7 +197,6 @@ impl Protocol {
             Self::Gre => 4,
         }
     }
-
 }
 
 /// Rewrites the headers of a packet, of a known length, which all have to be there.

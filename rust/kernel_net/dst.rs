@@ -167,7 +167,10 @@ impl Dst {
         // SAFETY: The route is valid, by the type invariant, and the constant is where the field
         // is, which may change at any time.
         let obsolete = unsafe {
-            ptr::read_volatile(raw.add(bindings::NFO_DST_OBSOLETE as usize).cast::<c_short>())
+            ptr::read_volatile(
+                raw.add(bindings::NFO_DST_OBSOLETE as usize)
+                    .cast::<c_short>(),
+            )
         };
         obsolete != bindings::NFO_DST_FORCE_CHK
     }

@@ -12,6 +12,9 @@
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
 use crate::bindings;
+use crate::kernel_net::skb::Skb;
+use core::marker::PhantomData;
+use core::mem;
 use kernel::prelude::*;
 
 /// The operation is not supported (C: `-EOPNOTSUPP`); the kernel crate has no name for this one.
@@ -49,31 +52,42 @@ impl Family {
     }
 }
 
-/// What becomes of a packet after a hook (C: `NF_ACCEPT` and its siblings).
+/// What becomes of a packet after a hook (C: `NF_ACCEPT` and its siblings), as the number that C has
+/// for it.
 ///
-/// The skb's ownership is part of it: see [`Skb`](super::skb::Skb). Only who still owns a packet
-/// can accept it; where it was sent or dropped, [`Verdict::Stolen`] is all that is left to say.
-pub(crate) enum Verdict<'a> {
-    /// Goes on to the next hook and, in the end, to the classic path. It may have been pulled or
-    /// made writable, but says what it said before.
-    Accept(super::skb::Skb<'a>),
-    /// The hook has taken the packet: it was sent, or dropped.
-    Stolen,
+/// The skb's ownership is part of it: see [`Skb`]. Only who still owns a packet can accept it; where
+/// it was sent or dropped, [`Verdict::stolen`] is all that is left to say.
+pub(crate) struct Verdict<'a> {
+    raw: u32,
+    _hook: PhantomData<&'a mut ()>,
 }
 
-impl Verdict<'_> {
-    /// The number that C uses, as the return value of a hook.
+impl<'a> Verdict<'a> {
+    /// It goes on to the next hook and, in the end, to the classic path. It may have been pulled or
+    /// made writable, but says what it said before.
     ///
-    /// Gives a packet that goes on back to netfilter, which called the hook with it and still has
-    /// the pointer.
+    /// Gives it back to netfilter, which called the hook with it and still has the pointer.
+    #[inline(always)]
+    pub(crate) fn accept(skb: Skb<'a>) -> Self {
+        mem::forget(skb);
+        Self {
+            raw: bindings::NF_ACCEPT,
+            _hook: PhantomData,
+        }
+    }
+
+    /// The hook has taken the packet: it was sent, or dropped.
+    #[inline(always)]
+    pub(crate) fn stolen() -> Self {
+        Self {
+            raw: bindings::NF_STOLEN,
+            _hook: PhantomData,
+        }
+    }
+
+    /// The return value of a hook.
     #[inline(always)]
     pub(super) fn into_raw(self) -> u32 {
-        match self {
-            Verdict::Accept(skb) => {
-                core::mem::forget(skb);
-                bindings::NF_ACCEPT
-            }
-            Verdict::Stolen => bindings::NF_STOLEN,
-        }
+        self.raw
     }
 }

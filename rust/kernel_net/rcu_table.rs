@@ -183,11 +183,27 @@ pub(crate) trait Object: Send + Sync + Sized {
 pub(crate) struct Found<'rcu, T> {
     /// The object whose key it was.
     pub(crate) object: &'rcu T,
+    /// What its entry says: the index, and the side.
+    what: u32,
+}
+
+impl<T> Found<'_, T> {
     /// Which of the object's keys it was.
-    pub(crate) side: Side,
+    #[inline(always)]
+    pub(crate) fn side(&self) -> Side {
+        if self.what & 1 == 0 {
+            Side::Original
+        } else {
+            Side::Reply
+        }
+    }
+
     /// The object's index, for [`RcuTable::get`] and [`RcuTable::remove`]. It names this object for
     /// `'rcu`; later it may name another.
-    pub(crate) index: u32,
+    #[inline(always)]
+    pub(crate) fn index(&self) -> u32 {
+        self.what >> 1
+    }
 }
 
 /// What the first look into the table says.
@@ -372,22 +388,13 @@ impl<T: Object> RcuTable<T> {
         key: &T::Key,
         _rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
-        let index = what >> 1;
-        let side = if what & 1 == 0 {
-            Side::Original
-        } else {
-            Side::Reply
-        };
         // SAFETY: An entry stands for a reserved slot, whose object is initialised, and is removed
         // from the arrays before the grace period that ends with the object's drop. It was seen
         // under RCU, so that grace period cannot end before `'rcu` does, and the object lives for
         // `'rcu`.
-        let object = unsafe { &*self.arena().at(index) };
-        (object.key(side) == key).then_some(Found {
-            object,
-            side,
-            index,
-        })
+        let object = unsafe { &*self.arena().at(what >> 1) };
+        let found = Found { object, what };
+        (object.key(found.side()) == key).then_some(found)
     }
 
     /// The object at `index`, if there is one.

@@ -104,7 +104,7 @@ impl<F: Ip> Tunnels<F> {
     /// The number of the tunnel that a packet has come through. Softirq.
     pub(crate) fn number(&self, received: &F::Endpoints, rcu: ReadSide<'_>) -> Option<u32> {
         let found = self.table.lookup(&F::tunnel_key(received), rcu)?;
-        (found.side == Side::Original).then(|| found.index.saturating_add(1))
+        (found.side() == Side::Original).then(|| found.index().saturating_add(1))
     }
 
     /// The number of a tunnel, a new one if it has none. `received` is as packets come out of it.
@@ -116,7 +116,7 @@ impl<F: Ip> Tunnels<F> {
     ) -> Result<TunnelRef, Refusal> {
         let key = F::tunnel_key(received);
         if let Some(found) = self.table.lookup(&key, rcu) {
-            return TunnelRef::join(found.index, &found.object.users).ok_or(Refusal::TableFull);
+            return TunnelRef::join(found.index(), &found.object.users).ok_or(Refusal::TableFull);
         }
         let users = Arc::new(AtomicU32::new(0), GFP_ATOMIC).map_err(|_| Refusal::NoMemory)?;
         let tunnel = Tunnel {

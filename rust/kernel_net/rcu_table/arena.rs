@@ -235,7 +235,10 @@ impl<T> Arena<T> {
         // SAFETY: The chunk of a reserved slot exists, and stays a grace period longer, by the
         // contract and the type invariant; so its number is one of the directory.
         unsafe {
-            let page = self.top.get_unchecked((number / PAGE) as usize).load(Relaxed);
+            let page = self
+                .top
+                .get_unchecked((number / PAGE) as usize)
+                .load(Relaxed);
             let chunk = (&(*page).chunks)[(number % PAGE) as usize].load(Relaxed);
             (&(*chunk).0)[(index % SLOTS) as usize].get().cast()
         }
