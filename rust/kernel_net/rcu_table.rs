@@ -37,9 +37,9 @@
 //! array's address and two pointers to the object's chunk, is shared by many and mostly in the
 //! cache.
 //!
-//! Example: the object at index 130 has keys with the hashes 51d20007 and 9e37000b, in a table of
-//! 32 buckets. Its entries are (51d20007, 260) in bucket 7 and (9e37000b, 261) in bucket 11. A
-//! packet of the reply direction hashes to 9e37000b; the fifth entry of bucket 11, say, has this
+//! Example: the object at index 130 has keys with the hashes 51d200e7 and 9e370165, in a table of
+//! 32 buckets. Its entries are (51d200e7, 260) in bucket 7 and (9e370165, 261) in bucket 11. A
+//! packet of the reply direction hashes to 9e370165; the fifth entry of bucket 11, say, has this
 //! hash; 261 is index 130 and the reply side. The object's reply key is the packet's: found.
 //!
 //! # Life of an object
@@ -85,7 +85,7 @@
 //! | what an entry stands for, in `Buckets::insert` | `Buckets::find` | the object in the slot, and the pointers to it |
 //! | the live bit, in `Arena::publish` | `Arena::get`, `Arena::next` | the object in the slot |
 //! | `future` and `current`, in `resize` | `lookup` | an initialised array |
-//! | zero over an entry, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
+//! | zero over an entry, or in the summary, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
 //!
 //! What takes something away needs no order: that readers may have seen it before is what the grace
 //! period is for. Neither do the marks of full buckets: one that is not seen belongs to an entry
@@ -171,9 +171,9 @@ pub(crate) trait Object: Send + Sync + Sized {
 
     /// The hash of a key.
     ///
-    /// All 32 bits count: the low ones select the bucket, and all of them tell entries in it apart.
+    /// All 32 bits count: some select the bucket, and all of them tell entries in it apart.
     /// Whoever chooses keys but does not know the secret should not be able to have many with the
-    /// same hash, or the same low bits: such entries are in each other's way.
+    /// same hash, or most of it the same: such entries are in each other's way.
     fn hash(secret: &Self::Secret, key: &Self::Key) -> u32;
 }
 

@@ -15,28 +15,31 @@
 //! thing that it needs:
 //!
 //! ```text
-//!   bucket, 64 bytes:   | hash  | hash  | hash  | hash  | hash  | hash  | hash  | mark   |
-//!                       | what  | what  | what  | what  | what  | what  | what  |        |
+//!   bucket, 64 bytes:   | hash  | hash  | hash  | hash  | hash  | hash  | hash  | summary |
+//!                       | what  | what  | what  | what  | what  | what  | what  |         |
 //! ```
+//!
+//! The summary has a bit for each entry, which one the low five bits of the hash say. Most lookups of
+//! what is not there, those of all packets that are of no flow, end with it.
 //!
 //! The two halves of an entry are not read at once. A reader may find the hash of one and what
 //! another one stands for that has taken its place, or nothing; then the key, which is compared in
 //! any case, is not the right one. An entry that stays is always read as it is.
 //!
-//! The low bits of the hash select the bucket. Resizing copies entries without touching any object,
+//! The bits of the hash above these five select the bucket. Resizing copies entries without touching any object,
 //! since the hash is in them.
 //!
 //! # Overflow
 //!
-//! A full bucket sets its mark, and its surplus goes to the following buckets, of which [`REACH`]
-//! are tried; behind the last one comes the first. A lookup goes on to the next bucket only where
-//! it finds the mark set. The mark stays until the next resize: to know whether it may go one would
-//! have to know that no entry went on from here.
+//! A full bucket is marked by all bits of its summary, and its surplus goes to the following buckets,
+//! of which [`REACH`] are tried; behind the last one comes the first. A lookup goes on to the next
+//! bucket only where it finds the mark. The mark stays until the next resize: to know whether it may
+//! go one would have to know that no entry went on from here.
 //!
-//! Example, with 32 buckets: seven keys whose hashes end in 11 (hexadecimal) fill bucket 17. The
-//! eighth sets its mark and goes to bucket 18. A lookup for it reads both. If one of the seven is
+//! Example, with 32 buckets: seven keys whose hashes end in 220 to 23f (hexadecimal) fill bucket 17.
+//! The eighth marks it and goes to bucket 18. A lookup for it reads both. If one of the seven is
 //! removed there is a gap, which the next entry takes that comes this way; the eighth stays where
-//! it is, and so does the mark. Lookups for hashes that end in 12 begin at bucket 18, which is not
+//! it is, and so does the mark. Lookups for hashes that end in 240 begin at bucket 18, which is not
 //! marked, and end there.
 //!
 //! At the fill at which the array grows, 62 per cent, about 7 in 100 buckets are over-full if
@@ -45,8 +48,9 @@
 //! # Order
 //!
 //! What entries stand for is stored with release, after the hash, and read with acquire: who sees it
-//! sees the object. Clearing an entry needs no order, except in [`Buckets::migrate`]. The mark needs none: a
-//! reader who does not see it does not see an entry beyond that is just being stored.
+//! sees the object. Clearing an entry needs no order, except in [`Buckets::migrate`], where a reader
+//! may learn of it from the summary, or from the entry. Setting bits of the summary needs none: a
+//! reader who does not see them does not see an entry that is just being stored.
 //!
 //! # Context and locking
 //!
@@ -65,8 +69,12 @@ use core::sync::atomic::{
 use kernel::alloc::allocator::KVmalloc;
 use kernel::prelude::*;
 
-/// Entries in a bucket: with the mark, 64 bytes.
+/// Entries in a bucket: with the summary, 64 bytes.
 const WIDTH: usize = 7;
+/// Bits in a summary; and from the number of one bucket to that of the next.
+const STEP: u32 = 32;
+/// The summary of a bucket that was full. No other has more bits than there are entries.
+const MARK: u32 = u32::MAX;
 /// How many buckets are tried for an entry, its own included: a bound of what a lookup may cost
 /// when somebody has found a way to make hashes collide.
 const REACH: u32 = 16;
@@ -86,13 +94,40 @@ const MAX_BUCKETS: u32 = 1 << 24;
 struct Bucket {
     /// In no order; of no meaning where there is no entry.
     hashes: [AtomicU32; WIDTH],
-    /// The mark: not zero if an entry ever went on to the next bucket.
-    overflowed: AtomicU32,
+    /// A bit for each entry, or the mark: an entry once went on to the next bucket.
+    summary: AtomicU32,
     /// What the entries stand for; zero where there is none.
     whats: [AtomicU32; WIDTH],
 }
 
+/// The bit that stands for a hash in a summary.
+#[inline(always)]
+fn bit(hash: u32) -> u32 {
+    1 << (hash % STEP)
+}
+
 impl Bucket {
+    /// Whether an entry ever went on to the next one.
+    #[inline(always)]
+    fn is_marked(&self) -> bool {
+        self.summary.load(Relaxed) == MARK
+    }
+
+    /// Takes those bits out of the summary that stand for no entry any more. Table lock held.
+    fn sum_up(&self) {
+        if self.is_marked() {
+            return;
+        }
+        let mut summary = 0;
+        for (hash, what) in self.entries() {
+            if what.load(Relaxed) != 0 {
+                summary |= bit(hash.load(Relaxed));
+            }
+        }
+        // Pairs with `find`: who misses a bit that was here finds the entry where it has gone.
+        self.summary.store(summary, Release);
+    }
+
     /// Its entries.
     #[inline(always)]
     fn entries(&self) -> impl Iterator<Item = (&AtomicU32, &AtomicU32)> {
@@ -111,7 +146,7 @@ impl Bucket {
 pub(super) struct Buckets {
     /// Never grows or moves.
     buckets: KVec2,
-    /// What a hash is reduced with to the number of its bucket.
+    /// What the upper bits of a hash are reduced with to the number of its bucket.
     mask: u32,
 }
 
@@ -166,13 +201,13 @@ impl Buckets {
         }
     }
 
-    /// The bucket for `number`, which is a hash, or what comes after one: its low bits count.
+    /// The bucket for `number`, which is a hash, or one with some times [`STEP`] added.
     #[inline(always)]
     fn bucket(&self, number: u32) -> &Bucket {
         let at: NonNull<Bucket> = NonNull::from(self.buckets.as_slice()).cast();
         // SAFETY: The array has `mask + 1` buckets, by the type invariant, and the number is
         // masked.
-        unsafe { at.add((number & self.mask) as usize).as_ref() }
+        unsafe { at.add((number / STEP & self.mask) as usize).as_ref() }
     }
 
     /// What the first entry of `hash` stands for, where that is at the first place where it may be: as
@@ -181,6 +216,10 @@ impl Buckets {
     #[inline(always)]
     pub(super) fn find(&self, hash: u32) -> Option<u32> {
         let bucket = self.bucket(hash);
+        // Pairs with `sum_up`.
+        if bucket.summary.load(Acquire) & bit(hash) == 0 {
+            return None;
+        }
         for (slot, what) in bucket.entries() {
             // Pairs with `migrate`, as does the other.
             if slot.load(Acquire) == hash {
@@ -194,7 +233,7 @@ impl Buckets {
     /// Whether entries of `hash` may be somewhere else than [`Self::find`] looks.
     #[inline(always)]
     pub(super) fn goes_on(&self, hash: u32) -> bool {
-        self.bucket(hash).overflowed.load(Relaxed) != 0
+        self.bucket(hash).is_marked()
     }
 
     /// Calls `accept` for what the entries of `hash` stand for, until it gives something.
@@ -220,10 +259,10 @@ impl Buckets {
                     }
                 }
             }
-            if bucket.overflowed.load(Relaxed) == 0 {
+            if !bucket.is_marked() {
                 return None;
             }
-            number = number.wrapping_add(1);
+            number = number.wrapping_add(STEP);
         }
         None
     }
@@ -239,13 +278,15 @@ impl Buckets {
             for (slot, place) in bucket.entries() {
                 if place.load(Relaxed) == 0 {
                     slot.store(hash, Relaxed);
+                    let summary = bucket.summary.load(Relaxed);
+                    bucket.summary.store(summary | bit(hash), Relaxed);
                     // Pairs with `find`: the object is in its slot.
                     place.store(what, Release);
                     return Ok(());
                 }
             }
-            bucket.overflowed.store(1, Relaxed);
-            number = number.wrapping_add(1);
+            bucket.summary.store(MARK, Relaxed);
+            number = number.wrapping_add(STEP);
         }
         Err(ENOSPC)
     }
@@ -263,13 +304,14 @@ impl Buckets {
                     place.store(0, Relaxed);
                     // Nobody looks for this one here.
                     slot.store(!hash, Relaxed);
+                    bucket.sum_up();
                     return true;
                 }
             }
-            if bucket.overflowed.load(Relaxed) == 0 {
+            if !bucket.is_marked() {
                 return false;
             }
-            number = number.wrapping_add(1);
+            number = number.wrapping_add(STEP);
         }
         false
     }
@@ -283,7 +325,8 @@ impl Buckets {
     /// Fails with `ENOSPC` if there are entries that have no room in `to`; those stay here.
     pub(super) fn migrate(&self, number: u32, to: &Buckets) -> Result {
         let mut result = Ok(());
-        for (slot, place) in self.bucket(number).entries() {
+        let bucket = self.bucket(number.wrapping_mul(STEP));
+        for (slot, place) in bucket.entries() {
             let what = place.load(Relaxed);
             if what == 0 {
                 continue;
@@ -296,6 +339,7 @@ impl Buckets {
                 error => result = error,
             }
         }
+        bucket.sum_up();
         result
     }
 }
