@@ -2,6 +2,7 @@
 
 //! One suite for each pure file.
 
+mod crafted;
 mod encap;
 mod hardware;
 mod key;

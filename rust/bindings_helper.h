@@ -19,6 +19,7 @@
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/percpu.h>
+#include <linux/prefetch.h>
 #include <linux/proc_fs.h>
 #include <linux/rcupdate.h>
 #include <linux/seq_file.h>
@@ -182,6 +183,7 @@ struct dst_entry *nfo_skb_dst(const struct sk_buff *skb);
 struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
 const int *nfo_rt_genid_ipv4(const struct net *net);
 int nfo_rt_genid(const struct dst_entry *dst);
+void nfo_prefetch(const void *at);
 bool nfo_dst_is_rtable(const struct dst_entry *dst);
 bool nfo_dst_is_rt6(const struct dst_entry *dst);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);

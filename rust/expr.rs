@@ -233,7 +233,7 @@ fn insert<F: Stored>(
         conn.tcp_be_liberal();
     }
     let index = FlowTable::insert(table, flow, rcu).map_err(|error| match error {
-        InsertError::Exists => Refusal::Duplicate,
+        InsertError::Exists(_) => Refusal::Duplicate,
         InsertError::NoMemory => Refusal::NoMemory,
         InsertError::Full => Refusal::TableFull,
     })?;

@@ -129,8 +129,12 @@ fn enter<'a, F: Stored, const AROUND: u8>(
 ) -> Verdict<'a> {
     // Compiled for each of those that packets are of.
     let rejected = match F::inside(headers_of::<AROUND>(&skb)) {
-        Ok(Protocol::Tcp) => return forward::<F, AROUND, TCP>(table, family, options, skb, port, rcu),
-        Ok(Protocol::Udp) => return forward::<F, AROUND, UDP>(table, family, options, skb, port, rcu),
+        Ok(Protocol::Tcp) => {
+            return forward::<F, AROUND, TCP>(table, family, options, skb, port, rcu)
+        }
+        Ok(Protocol::Udp) => {
+            return forward::<F, AROUND, UDP>(table, family, options, skb, port, rcu)
+        }
         Ok(Protocol::Gre) => None,
         Err(why) => Some(why),
     };

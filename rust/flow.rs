@@ -22,6 +22,7 @@ use crate::kernel_net::conntrack::{
     Conn,
     TcpState, //
 };
+use crate::kernel_net::memory::prefetch;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::{
     RcuArc,
@@ -157,6 +158,13 @@ impl<F: Ip> Flow<F> {
     /// The connection.
     pub(crate) fn conn(&self) -> &Conn {
         &self.direction(Side::Original).conn
+    }
+
+    /// Has memory fetch what a visit of the collector reads.
+    pub(crate) fn prefetch(&self) {
+        for direction in &self.directions {
+            prefetch(&raw const direction.deadline);
+        }
     }
 
     /// Whether one of its next hops satisfies `f`.

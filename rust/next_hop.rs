@@ -361,9 +361,25 @@ impl NextHops {
         })
     }
 
+    /// The plain one with this route and neighbour, if there is one that is good. Softirq.
+    pub(crate) fn plain(&self, dst: &Dst, neighbour: &Neighbour) -> Option<RcuArc<NextHop>> {
+        let place = slot_of(dst, Some(neighbour));
+        let mtu = dst.mtu();
+        let slots = self.slots.lock();
+        let fits = |hop: &&RcuArc<NextHop>| {
+            hop.plain
+                .as_ref()
+                .is_some_and(|plain| ptr::eq(&raw const *plain.neighbour, neighbour))
+                && hop.dst.id() == dst.id()
+                && hop.mtu == mtu
+                && !hop.outdated.load(Relaxed)
+        };
+        slots.get(place)?.iter().find(fits).cloned()
+    }
+
     /// `new`, or one like it if there is one. Softirq.
     pub(crate) fn share(&self, new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
-        let place = slot_of(&new);
+        let place = slot_of(&new.dst, new.neighbour());
         let mut slots = self.slots.lock();
         let slot = slots.get_mut(place).ok_or(Refusal::NoMemory)?;
         if let Some(hop) = slot.iter().find(|hop| hop.is_same(&new)) {
@@ -427,8 +443,8 @@ impl NextHops {
 }
 
 /// Where to look for a next hop.
-fn slot_of(hop: &NextHop) -> usize {
-    let neighbour = hop.neighbour().map_or(0, |n| ptr::from_ref(n).addr());
-    let mixed = (hop.dst.id().0 ^ neighbour.rotate_left(17)) >> 6;
+fn slot_of(dst: &Dst, neighbour: Option<&Neighbour>) -> usize {
+    let neighbour = neighbour.map_or(0, |n| ptr::from_ref(n).addr());
+    let mixed = (dst.id().0 ^ neighbour.rotate_left(17)) >> 6;
     (mixed ^ mixed >> 6 ^ mixed >> 12) % SLOTS
 }

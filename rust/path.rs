@@ -137,16 +137,27 @@ fn next_hop(
     destination: &[u8; 16],
     rcu: ReadSide<'_>,
 ) -> Result<RcuArc<NextHop>, Refusal> {
-    let hop = if dst.has_xfrm() {
-        transformed(dst, rcu)
-    } else {
-        let hop = Way::find(table.content(), packet, &dst, destination, rcu)?.into_hop(dst)?;
-        if !table.has_device(&hop.device, rcu) {
-            return Err(Refusal::DeviceNotInTable);
-        }
-        hop
-    };
-    table.content().next_hops.share(hop)
+    let next_hops = &table.content().next_hops;
+    if dst.has_xfrm() {
+        return next_hops.share(transformed(dst, rcu));
+    }
+    let neighbour = neighbour_of(&dst, destination, rcu)?;
+    // As good as always another flow goes the same way, and there is nothing to be found out.
+    let known = neighbour
+        .as_ref()
+        .and_then(|neighbour| next_hops.plain(&dst, neighbour));
+    if let Some(hop) = known {
+        return if table.has_device(&hop.device, rcu) {
+            Ok(hop)
+        } else {
+            Err(Refusal::DeviceNotInTable)
+        };
+    }
+    let hop = Way::find(table.content(), packet, &dst, neighbour, rcu)?.into_hop(dst)?;
+    if !table.has_device(&hop.device, rcu) {
+        return Err(Refusal::DeviceNotInTable);
+    }
+    next_hops.share(hop)
 }
 
 /// The next hop of a route that transforms packets: it knows the way, and nobody else does.
@@ -267,10 +278,10 @@ impl<'rcu> Way<'rcu> {
         table: &FlowTable,
         packet: &Packet<'_>,
         dst: &Dst,
-        destination: &[u8; 16],
+        neighbour: Option<ARef<Neighbour>>,
         rcu: ReadSide<'rcu>,
     ) -> Result<Self, Refusal> {
-        let mut way = Self::new(dst.device(rcu), neighbour_of(dst, destination, rcu)?);
+        let mut way = Self::new(dst.device(rcu), neighbour);
         let first = station(&way.neighbour);
         way.walk(first, rcu, |way, protocol, source, destination| {
             let tunnel = way.through(table, packet, protocol, source, destination, rcu)?;
@@ -400,7 +411,11 @@ impl<'rcu> Way<'rcu> {
             ),
             _ => return Err(Refusal::TunnelKind),
         };
-        Ok(Tunnel { ends, dst, number })
+        Ok(Tunnel {
+            ends,
+            dst: dst.kept(),
+            number,
+        })
     }
 
     /// The next hop that this way is.
@@ -465,7 +480,7 @@ impl<'rcu> Way<'rcu> {
             devices: self.devices,
             device: ARef::from(device),
             link,
-            dst,
+            dst: dst.kept(),
             outdated: AtomicBool::new(false),
             untagged: self.untagged,
             in_hardware: InHardware::new(),

@@ -175,7 +175,22 @@ impl<F: Stored> Flows<F> {
     }
 
     /// Puts a new flow in. Softirq or process context.
-    fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<u32, InsertError> {
+    fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<u32, InsertError<Flow<F>>> {
+        let index = match self.table.insert(flow) {
+            Err(InsertError::Exists(flow)) => {
+                self.clear_away(&flow, rcu);
+                self.table.insert(flow)?
+            }
+            result => result?,
+        };
+        // The first visit is early: the connection may have been deleted meanwhile.
+        self.visit_later(index, 1, rcu);
+        Ok(index)
+    }
+
+    /// Takes out what is in the way of a new flow, if that is over.
+    #[cold]
+    fn clear_away(&self, flow: &Flow<F>, rcu: ReadSide<'_>) {
         // A flow that has ended may still be there, waiting to be collected: it is in the way of a
         // connection that begins anew with the same addresses and ports.
         for side in [Side::Original, Side::Reply] {
@@ -191,10 +206,6 @@ impl<F: Stored> Flows<F> {
                 }
             }
         }
-        let index = self.table.insert(flow)?;
-        // The first visit is early: the connection may have been deleted meanwhile.
-        self.visit_later(index, 1, rcu);
-        Ok(index)
     }
 
     /// Has a flow visited after so many seconds; one that has ended is taken out instead, if hardware
@@ -338,10 +349,10 @@ impl FlowTable {
         this: &Worker<Self>,
         flow: Flow<F>,
         rcu: ReadSide<'_>,
-    ) -> Result<u32, InsertError> {
+    ) -> Result<u32, InsertError<Flow<F>>> {
         let flows = F::flows(this);
         let result = flows.insert(flow, rcu);
-        if result == Err(InsertError::Full) || flows.table.is_crowded(rcu) {
+        if matches!(result, Err(InsertError::Full)) || flows.table.is_crowded(rcu) {
             this.kick_now(GARBAGE);
         } else {
             this.kick(GARBAGE, HZ);

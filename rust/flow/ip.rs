@@ -53,11 +53,8 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     fn inside(packet: &[u8]) -> Result<Protocol, Reject>;
 
     /// The headers of a packet in which that protocol is, and that came in at `port`.
-    fn headers(
-        packet: &[u8],
-        port: Port,
-        protocol: Protocol,
-    ) -> Result<Headers<Self::Key>, Reject>;
+    fn headers(packet: &[u8], port: Port, protocol: Protocol)
+        -> Result<Headers<Self::Key>, Reject>;
 
     /// Parses a packet that came in at `port`: both of these.
     fn parse(packet: &[u8], port: Port) -> Result<Headers<Self::Key>, Reject>;

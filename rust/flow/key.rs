@@ -126,16 +126,13 @@ impl KeyV6 {
 
     /// The same, with the addresses in one piece, as they are in a packet.
     #[inline(always)]
-    pub(crate) fn of_packet(
-        addresses: [u8; 32],
-        ports: [u8; 4],
-        port: Port,
-        protocol: u8,
-    ) -> Self {
+    pub(crate) fn of_packet(addresses: [u8; 32], ports: [u8; 4], port: Port, protocol: u8) -> Self {
         let (low, high) = common(ports, port, protocol);
         let mut words = [0, 0, 0, 0, low, high];
-        for (word, bytes) in words.iter_mut().zip(addresses.as_chunks::<8>().0) {
-            *word = u64::from_ne_bytes(*bytes);
+        for (word, bytes) in words.iter_mut().zip(addresses.chunks_exact(8)) {
+            if let Ok(bytes) = bytes.try_into() {
+                *word = u64::from_ne_bytes(bytes);
+            }
         }
         Key(words)
     }

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
+/*
+ * Hooks run with bottom halves disabled, and so nobody else counts on this CPU, unless another
+ * softirq may come in between.
+ */
+#ifdef CONFIG_PREEMPT_RT
+#define nfo_count(packets) this_cpu_inc(*(packets))
+#else
+#define nfo_count(packets) __this_cpu_inc(*(packets))
+#endif
+
 bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len)
 {
 	return pskb_may_pull(skb, len);
@@ -39,7 +49,7 @@ const void *nfo_skb_header_pointer(const struct sk_buff *skb, int offset, int le
 int nfo_dev_queue_xmit(struct sk_buff *skb, struct net_device *dev, struct dst_entry *dst,
 		       u64 __percpu *packets)
 {
-	this_cpu_inc(*packets);
+	nfo_count(packets);
 	skb_clear_tstamp(skb);
 	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, dst);
@@ -87,7 +97,7 @@ struct sk_buff *nfo_skb_gso_segment(struct sk_buff *skb)
 void nfo_dst_output_ipv4(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 			 u64 __percpu *packets)
 {
-	this_cpu_inc(*packets);
+	nfo_count(packets);
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 	IPCB(skb)->iif = skb->dev->ifindex;
 	IPCB(skb)->flags = IPSKB_FORWARDED;
@@ -101,7 +111,7 @@ void nfo_dst_output_ipv4(struct net *net, struct sk_buff *skb, struct dst_entry 
 void nfo_dst_output_ipv6(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 			 u64 __percpu *packets)
 {
-	this_cpu_inc(*packets);
+	nfo_count(packets);
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
 	IP6CB(skb)->iif = skb->dev->ifindex;
 	IP6CB(skb)->flags = IP6SKB_FORWARDED;

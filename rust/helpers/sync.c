@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
+void nfo_prefetch(const void *at)
+{
+	prefetch(at);
+}
+
 void nfo_spin_lock_bh(spinlock_t *lock)
 {
 	spin_lock_bh(lock);

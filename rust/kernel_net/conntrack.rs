@@ -38,6 +38,7 @@
 
 use crate::bindings;
 use crate::kernel_net::lock::SpinLockBhBackend;
+use crate::kernel_net::memory::prefetch;
 use crate::kernel_net::namespace::Namespace;
 use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::rcu_table::Side;
@@ -196,6 +197,16 @@ impl Conn {
         let status = unsafe { ptr::read_volatile(&raw const (*self.as_raw()).status) };
         // CAST: All bits are in the low half.
         Status(status as u32)
+    }
+
+    /// Has memory fetch what [`Self::status`] and [`Self::deadline`] read.
+    pub(crate) fn prefetch(&self) {
+        let raw = self.as_raw();
+        // SAFETY: The entry is valid, by the type invariant; these are only addresses.
+        unsafe {
+            prefetch(&raw const (*raw).status);
+            prefetch(&raw const (*raw).timeout);
+        }
     }
 
     /// Marks the entry as offloaded; false if it was already (C: `test_and_set_bit`).

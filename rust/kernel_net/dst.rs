@@ -88,25 +88,30 @@ impl Dst {
             raw,
             family,
             cookie,
-            // SAFETY: By the contract.
-            rule: unsafe { Self::rule(raw.as_ptr()) },
+            rule: Rule::Asked,
         }
+    }
+
+    /// The same, with what it takes to check it without a call: for a route that is kept.
+    pub(crate) fn kept(mut self) -> Self {
+        // SAFETY: The route is valid and of this family, by the type invariant.
+        self.rule = unsafe { Self::rule(self.as_raw(), self.family) };
+        self
     }
 
     /// How a route can be checked.
     ///
     /// # Safety
     ///
-    /// `raw` is a valid route.
-    unsafe fn rule(raw: *mut bindings::dst_entry) -> Rule {
+    /// `raw` is a valid route of this family.
+    unsafe fn rule(raw: *mut bindings::dst_entry, family: Family) -> Rule {
         // SAFETY: By the contract, and the route is one of IPv4 where it is taken for one. Its
         // namespace has the flowtable that the route is for, and so is there as long as that.
         unsafe {
-            if bindings::nfo_dst_is_rt6(raw) {
-                return Rule::Ipv6;
-            }
-            if !bindings::nfo_dst_is_rtable(raw) {
-                return Rule::Asked;
+            match family {
+                Family::Ipv6 if bindings::nfo_dst_is_rt6(raw) => return Rule::Ipv6,
+                Family::Ipv4 if bindings::nfo_dst_is_rtable(raw) => {}
+                _ => return Rule::Asked,
             }
             let namespace = Device::from_raw(bindings::nfo_dst_dev(raw)).namespace();
             let current = bindings::nfo_rt_genid_ipv4(namespace.as_raw());
@@ -166,12 +171,8 @@ impl Dst {
         let raw: *const u8 = self.as_raw().cast_const().cast();
         // SAFETY: The route is valid, by the type invariant, and the constant is where the field
         // is, which may change at any time.
-        let obsolete = unsafe {
-            ptr::read_volatile(
-                raw.add(bindings::NFO_DST_OBSOLETE as usize)
-                    .cast::<c_short>(),
-            )
-        };
+        let obsolete =
+            unsafe { ptr::read_volatile(raw.add(bindings::NFO_DST_OBSOLETE).cast::<c_short>()) };
         obsolete != bindings::NFO_DST_FORCE_CHK
     }
 
@@ -189,12 +190,9 @@ impl Dst {
         // `struct fib6_node`, or to nothing any more; both are freed a grace period after they were
         // taken away. Each word may change at any time, and is read once.
         unsafe {
-            let word = |base: *const u8, at: c_ulong| {
-                ptr::read_volatile(base.add(at as usize).cast::<u32>())
-            };
-            let pointer = |base: *const u8, at: c_ulong| {
-                ptr::read_volatile(base.add(at as usize).cast::<*const u8>())
-            };
+            let word = |base: *const u8, at: usize| ptr::read_volatile(base.add(at).cast::<u32>());
+            let pointer =
+                |base: *const u8, at: usize| ptr::read_volatile(base.add(at).cast::<*const u8>());
             let from = pointer(route, bindings::NFO_RT6_FROM);
             if self.is_obsolete()
                 || word(route, bindings::NFO_RT6_SERNUM) != 0

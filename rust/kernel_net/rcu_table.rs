@@ -226,13 +226,12 @@ impl<T> Copy for Found<'_, T> {}
 
 /// Why an object was not taken.
 ///
-/// In each case the object has been dropped, or will be after a grace period, since a reader may
-/// have found one of its sides for a moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum InsertError {
+/// Where it does not come back it has been dropped, or will be after a grace period, since a reader
+/// may have found one of its sides for a moment.
+pub(crate) enum InsertError<T> {
     /// One of the keys is in the table already. An object is in the way until it is removed, also
     /// one that its owner regards as over.
-    Exists,
+    Exists(T),
     /// No memory for the object. It is allocated atomically, so that a later attempt may succeed.
     NoMemory,
     /// No room in the hash array, which is about to grow: the caller makes sure that
@@ -368,7 +367,16 @@ impl<T: Object> RcuTable<T> {
         key: &T::Key,
         rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
-        let hash = self.hash(key);
+        self.lookup_hashed(key, self.hash(key), rcu)
+    }
+
+    /// The same, for who knows the hash.
+    fn lookup_hashed<'rcu>(
+        &'rcu self,
+        key: &T::Key,
+        hash: u32,
+        rcu: ReadSide<'rcu>,
+    ) -> Option<Found<'rcu, T>> {
         // SAFETY: As in `lookup_first`.
         let current = unsafe { &*self.current.load(Acquire) };
         let found = current.find_all(hash, |what| self.matching(what, key, rcu));
@@ -422,9 +430,9 @@ impl<T: Object> RcuTable<T> {
     /// allocated with `GFP_ATOMIC`. If two callers insert objects with a key in common, one of them
     /// succeeds.
     ///
-    /// Fails with [`InsertError`], and gives the object up then. The table does not grow by itself:
+    /// Fails with [`InsertError`]. The table does not grow by itself:
     /// see [`Self::is_crowded`].
-    pub(crate) fn insert(&self, object: T) -> Result<u32, InsertError> {
+    pub(crate) fn insert(&self, object: T) -> Result<u32, InsertError<T>> {
         let hashes = [
             self.hash(object.key(Side::Original)),
             self.hash(object.key(Side::Reply)),
@@ -433,11 +441,11 @@ impl<T: Object> RcuTable<T> {
         // SAFETY: The lock disables bottom halves, and grace periods wait for such regions too. The
         // evidence is not used after the lock is released.
         let rcu = unsafe { ReadSide::new() };
-        if self.lookup(object.key(Side::Original), rcu).is_some()
-            || self.lookup(object.key(Side::Reply), rcu).is_some()
-        {
-            drop(guard);
-            return Err(InsertError::Exists);
+        for (side, hash) in [Side::Original, Side::Reply].into_iter().zip(hashes) {
+            if self.lookup_hashed(object.key(side), hash, rcu).is_some() {
+                drop(guard);
+                return Err(InsertError::Exists(object));
+            }
         }
         let home = ptr::from_ref(self).cast();
         // SAFETY: The lock is held. The table is pinned, so it is where `home` says when callbacks

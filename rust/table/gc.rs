@@ -14,6 +14,7 @@ use super::{
     GARBAGE, //
 };
 use crate::flow::state::State;
+use crate::flow::Flow;
 use crate::hardware;
 use crate::hardware::state::Wish;
 use crate::kernel_net::rcu::ReadSide;
@@ -37,7 +38,7 @@ use kernel::sync::rcu;
 const LONGEST: u32 = 30;
 
 /// Visits between two chances for others to run.
-const BATCH: u32 = 64;
+const BATCH: usize = 64;
 
 impl<F: Stored> Flows<F> {
     /// Visits all flows that are due.
@@ -46,13 +47,24 @@ impl<F: Stored> Flows<F> {
         loop {
             let guard = rcu::read_lock();
             let rcu = ReadSide::of(&guard);
-            let linked = Linked(&self.table, rcu);
-            for _ in 0..BATCH {
-                let due = self.wheel.lock().pop(&linked, now);
-                match due {
-                    Some(index) => self.visit(table, index, rcu),
-                    None => return,
+            let mut due = [None; BATCH];
+            {
+                let linked = Linked(&self.table, rcu);
+                let mut wheel = self.wheel.lock();
+                for place in &mut due {
+                    *place = wheel.pop(&linked, now);
                 }
+            }
+            // Nobody has looked at most of these for half a minute: memory is told of all before the
+            // first is needed.
+            let flows = || due.iter().flatten().filter_map(|&i| self.table.get(i, rcu));
+            flows().for_each(Flow::prefetch);
+            flows().for_each(|flow| flow.conn().prefetch());
+            for &index in due.iter().flatten() {
+                self.visit(table, index, rcu);
+            }
+            if due.last().is_none_or(Option::is_none) {
+                return;
             }
             drop(guard);
             cond_resched();

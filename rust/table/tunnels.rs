@@ -126,7 +126,7 @@ impl<F: Ip> Tunnels<F> {
         let index = self.table.insert(tunnel).map_err(|error| match error {
             InsertError::NoMemory => Refusal::NoMemory,
             // Somebody else was faster; the next packet finds it.
-            InsertError::Exists | InsertError::Full => Refusal::TableFull,
+            InsertError::Exists(_) | InsertError::Full => Refusal::TableFull,
         })?;
         let tunnel = TunnelRef::join(index, &users).ok_or(Refusal::TableFull)?;
         if tunnel.number() > MAX_TUNNEL {

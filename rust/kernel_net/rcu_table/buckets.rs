@@ -57,6 +57,7 @@
 //! Readers need no lock, but RCU, which the table sees to. Whoever changes an array holds the
 //! table's lock. Nothing here sleeps, but [`Buckets::new`] may.
 
+use crate::kernel_net::work::cond_resched;
 use core::ptr::NonNull;
 use core::sync::atomic::{
     AtomicU32,
@@ -158,14 +159,16 @@ type KVec2 = Vec<Bucket, KVmalloc>;
 impl Buckets {
     /// An empty array of `count` buckets.
     ///
-    /// Rounded up to a power of two, and kept within the smallest and the largest size. May sleep
-    /// if `flags` say so, and takes a while for large ones, since all of it is written. Fails with
-    /// `ENOMEM`.
+    /// Rounded up to a power of two, and kept within the smallest and the largest size. May sleep,
+    /// and takes a while for large ones, since all of it is written. Fails with `ENOMEM`.
     pub(super) fn new(count: u32, flags: kernel::alloc::Flags) -> Result<Self> {
         let count = count.clamp(MIN_BUCKETS, MAX_BUCKETS).next_power_of_two();
         let mut buckets = KVec2::with_capacity(count as usize, flags)?;
-        for _ in 0..count {
+        for number in 0..count {
             buckets.push(Bucket::default(), flags)?;
+            if number % 1024 == 1023 {
+                cond_resched();
+            }
         }
         // INVARIANT: That many were pushed, and the smallest array has more than `REACH`.
         Ok(Self {
@@ -207,7 +210,7 @@ impl Buckets {
         let at: NonNull<Bucket> = NonNull::from(self.buckets.as_slice()).cast();
         // SAFETY: The array has `mask + 1` buckets, by the type invariant, and the number is
         // masked.
-        unsafe { at.add((number / STEP & self.mask) as usize).as_ref() }
+        unsafe { at.add(((number / STEP) & self.mask) as usize).as_ref() }
     }
 
     /// What the first entry of `hash` stands for, where that is at the first place where it may be: as
@@ -248,6 +251,10 @@ impl Buckets {
         let mut number = hash;
         for _ in 0..REACH {
             let bucket = self.bucket(number);
+            // Pairs with `sum_up`.
+            if bucket.summary.load(Acquire) & bit(hash) == 0 {
+                return None;
+            }
             for (slot, what) in bucket.entries() {
                 if slot.load(Acquire) != hash {
                     continue;
