@@ -3,6 +3,7 @@
 //! One suite for each pure file.
 
 mod crafted;
+mod due;
 mod encap;
 mod hardware;
 mod key;
@@ -11,4 +12,3 @@ mod parse;
 mod state;
 mod timeout;
 mod tunnel;
-mod wheel;

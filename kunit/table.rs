@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pure files of `rust/table/`.
+//! The pure files of the table.
 
-#[path = "../rust/table/wheel.rs"]
-pub(crate) mod wheel;
+#[path = "../rust/kernel_net/rcu_table/due.rs"]
+pub(crate) mod due;

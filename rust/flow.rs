@@ -38,7 +38,6 @@ use crate::kernel_net::time::{
 };
 use crate::next_hop::NextHop;
 use crate::reason::Teardown;
-use crate::table::wheel::Links;
 use core::sync::atomic::{
     AtomicU32,
     Ordering::Relaxed, //
@@ -94,7 +93,6 @@ pub(crate) struct Flow<F: Ip> {
     stale: AtomicU32,
     /// When it was made, in ticks.
     born: u32,
-    pub(crate) links: Links,
     pub(crate) hardware: hardware::Cell,
 }
 
@@ -140,7 +138,6 @@ impl<F: Ip> Flow<F> {
             protocol,
             stale: AtomicU32::new(0),
             born: now,
-            links: Links::new(),
             hardware: hardware::Cell::new(),
         }
     }

@@ -7,8 +7,8 @@
 //!
 //! - [`bindings`]: generated, and shims in C over static inlines.
 //! - [`kernel_net`]: safe abstractions, one file for each C subsystem. All `unsafe` code is here.
-//! - everything else: the logic, in safe Rust. `flow/`, `fast/parse` and `table/wheel` have pure
-//!   parts without kernel types.
+//! - everything else: the logic, in safe Rust. `flow/` and `fast/parse` have pure parts without
+//!   kernel types.
 
 mod bindings;
 mod events;

@@ -2,12 +2,11 @@
 
 //! The content of a flowtable: its flows by version of IP, and their next hops.
 //!
-//! Locking: each [`Flows`] has a lock for its hash table and one for its wheel, the next hops have
+//! Locking: each [`Flows`] has a lock for its hash table, the next hops have
 //! one. None is ever held while another is taken. Packets take none of them unless they end a flow.
 
 mod gc;
 pub(crate) mod tunnels;
-pub(crate) mod wheel;
 
 use crate::flow::ip::{
     Ip,
@@ -50,7 +49,8 @@ use crate::kernel_net::rcu_table::{
     InsertError,
     Object,
     RcuTable,
-    Side, //
+    Side,
+    When, //
 };
 use crate::kernel_net::skb::Skb;
 use crate::kernel_net::time::{
@@ -71,18 +71,17 @@ use crate::next_hop::{
 use crate::reason::Teardown;
 use crate::stats::NamespaceState;
 use core::sync::atomic::{
+    AtomicBool,
     AtomicU32,
-    Ordering::Relaxed, //
+    Ordering::{
+        Relaxed,
+        Release, //
+    }, //
 };
 use kernel::prelude::*;
 use kernel::sync::rcu;
 use kernel::sync::Arc;
 use tunnels::Tunnels;
-use wheel::{
-    Links,
-    Objects,
-    Wheel, //
-};
 
 /// The task that collects garbage; the others are hardware's.
 pub(crate) const GARBAGE: usize = 0;
@@ -94,8 +93,10 @@ pub(crate) struct Flows<F: Ip> {
     table: RcuTable<Flow<F>>,
     #[pin]
     pub(crate) tunnels: Tunnels<F>,
-    #[pin]
-    wheel: SpinLockBh<Wheel>,
+    /// The second up to which flows that were due have been visited.
+    visited: AtomicU32,
+    /// Some flow is due now.
+    hurry: AtomicBool,
     /// Those that hardware has to hear of.
     #[pin]
     queue: SpinLockBh<Queue>,
@@ -103,14 +104,8 @@ pub(crate) struct Flows<F: Ip> {
     pub(crate) cursor: AtomicU32,
 }
 
-/// The flows as the wheel sees them.
+/// The flows as the queue sees them.
 struct Linked<'a, F: Ip>(&'a RcuTable<Flow<F>>, ReadSide<'a>);
-
-impl<F: Ip> Objects for Linked<'_, F> {
-    fn links<R>(&self, index: u32, f: impl FnOnce(&Links) -> R) -> Option<R> {
-        self.0.get(index, self.1).map(|flow| f(&flow.links))
-    }
-}
 
 impl<F: Ip> QueueLinks for Linked<'_, F> {
     fn link<R>(&self, index: u32, f: impl FnOnce(&AtomicU32) -> R) -> Option<R> {
@@ -125,7 +120,8 @@ impl<F: Stored> Flows<F> {
         try_pin_init!(Self {
             table <- RcuTable::new(F::secret(secret)),
             tunnels <- Tunnels::new(),
-            wheel <- new_spinlock_bh!(Wheel::new(seconds()), "nft_offload_rs_wheel"),
+            visited: AtomicU32::new(seconds()),
+            hurry: AtomicBool::new(false),
             queue <- new_spinlock_bh!(Queue::new(), "nft_offload_rs_queue"),
             cursor: AtomicU32::new(0),
         }? Error)
@@ -199,9 +195,6 @@ impl<F: Stored> Flows<F> {
                 if !found.object.direction(found.side()).state.forwards()
                     && found.object.hardware.retire()
                 {
-                    self.wheel
-                        .lock()
-                        .remove(&Linked(&self.table, rcu), found.index());
                     self.table.remove(found.index());
                 }
             }
@@ -211,25 +204,25 @@ impl<F: Stored> Flows<F> {
     /// Has a flow visited after so many seconds; one that has ended is taken out instead, if hardware
     /// has forgotten it.
     ///
-    /// Who ends a flow that is in no list cannot have it collected, and who takes one out of the
-    /// table would leave it in its list, if it got there after. Under the wheel's lock neither can
-    /// come in between.
-    fn visit_later(&self, index: u32, seconds: u32, rcu: ReadSide<'_>) {
+    /// Who ends it meanwhile has it collected: that wish comes first, whether it came before or
+    /// comes after.
+    fn visit_later(&self, index: u32, delay: u32, rcu: ReadSide<'_>) {
         let Some(flow) = self.table.get(index, rcu) else {
             return;
         };
-        let mut wheel = self.wheel.lock();
-        if !flow.is_over() || !flow.hardware.retire() {
-            wheel.add(&Linked(&self.table, rcu), index, seconds);
-            return;
+        if flow.is_over() && flow.hardware.retire() {
+            self.table.remove(index);
+        } else {
+            let second = seconds().wrapping_add(delay);
+            self.table.visit_at(index, When::at(second), rcu);
         }
-        drop(wheel);
-        self.table.remove(index);
     }
 
     /// Has a flow visited within the next second; one that ended is collected then.
     pub(crate) fn collect(&self, index: u32, rcu: ReadSide<'_>) {
-        self.wheel.lock().expedite(&Linked(&self.table, rcu), index);
+        self.table.visit_now(index, rcu);
+        // Pairs with that of the collector, who looks afterwards.
+        self.hurry.store(true, Release);
     }
 
     /// Calls `f` for each flow. Process context; bounded steps.
@@ -448,7 +441,7 @@ impl FlowTable {
     /// Has a flow visited within the next second: one of its packets takes the classic path, where
     /// conntrack may give the connection a shorter time to live than the flow needs. Softirq.
     pub(crate) fn visit_soon<F: Stored>(&self, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
-        if !found.object.links.is_due() {
+        if !F::flows(self).table.is_due_now(found.index(), rcu) {
             F::flows(self).collect(found.index(), rcu);
         }
     }

@@ -60,6 +60,12 @@
 //! already, and those who do are in a read-side section. So it is dropped by an RCU callback, a
 //! grace period later.
 //!
+//! # Visits
+//!
+//! Objects have to be looked after. [`RcuTable::visit_at`] notes when, in a byte beside the bitmaps of
+//! the chunk, and [`RcuTable::take_due`] finds those whose time has come, in the order of memory:
+//! see [`due`].
+//!
 //! # Resize
 //!
 //! [`RcuTable::resize`] copies entries from the old array to a new one, and no object is touched:
@@ -100,6 +106,7 @@
 
 mod arena;
 mod buckets;
+mod due;
 
 use crate::bindings;
 use crate::kernel_net::lock::SpinLockBh;
@@ -126,6 +133,7 @@ use core::sync::atomic::{
         Release, //
     }, //
 };
+pub(crate) use due::When;
 use kernel::prelude::*;
 
 /// Which of an object's two keys.
@@ -203,6 +211,31 @@ impl<T> Found<'_, T> {
     #[inline(always)]
     pub(crate) fn index(&self) -> u32 {
         self.what >> 1
+    }
+}
+
+/// The indices of objects that are due.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken {
+    first: u32,
+    places: u64,
+}
+
+impl Taken {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places == 0
+    }
+}
+
+impl Iterator for Taken {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let place = self.places.trailing_zeros();
+        // Takes the lowest bit away, if there is one.
+        self.places &= self.places.wrapping_sub(1);
+        (place < 64).then(|| self.first + place)
     }
 }
 
@@ -422,6 +455,43 @@ impl<T: Object> RcuTable<T> {
     /// released between two steps.
     pub(crate) fn next<'rcu>(&'rcu self, from: u32, rcu: ReadSide<'rcu>) -> Option<(u32, &'rcu T)> {
         self.arena().next(from, rcu)
+    }
+
+    /// Has the object at `index` found by [`Self::take_due`] then, unless somebody has asked for that
+    /// already. Softirq or anywhere else under RCU, as the next two.
+    pub(crate) fn visit_at(&self, index: u32, when: When, _rcu: ReadSide<'_>) {
+        if let Some((due, slot)) = self.arena().due(index) {
+            due.set_first(slot, when);
+        }
+    }
+
+    /// Has it found as soon as somebody looks.
+    pub(crate) fn visit_now(&self, index: u32, _rcu: ReadSide<'_>) {
+        if let Some((due, slot)) = self.arena().due(index) {
+            due.set(slot, When::NOW);
+        }
+    }
+
+    /// Whether it is going to be found as soon as somebody looks. May be outdated.
+    pub(crate) fn is_due_now(&self, index: u32, _rcu: ReadSide<'_>) -> bool {
+        self.arena()
+            .due(index)
+            .is_some_and(|(due, slot)| due.get(slot) == When::NOW)
+    }
+
+    /// Takes 64 places of objects, of which `group` is the number, and gives the indices of those that
+    /// are due then, or now: each to one caller, who visits it and may say when to come again.
+    ///
+    /// [`None`] behind the last place. Some may be objects that have been removed. Anywhere under
+    /// RCU.
+    pub(crate) fn take_due<'rcu>(
+        &'rcu self,
+        group: u32,
+        when: When,
+        _rcu: ReadSide<'rcu>,
+    ) -> Option<Taken> {
+        let (first, places) = self.arena().take_due(group, when)?;
+        Some(Taken { first, places })
     }
 
     /// Puts an object in, visible when complete: the reply side first, the original last.

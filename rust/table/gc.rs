@@ -4,12 +4,11 @@
 //!
 //! A visit ends a flow that was idle for too long or whose connection is gone, takes a flow that
 //! has ended out of the table, or keeps the connection of a living one from expiring and sends the
-//! flow on in the wheel.
+//! flow on.
 
 use super::{
     FlowTable,
     Flows,
-    Linked,
     Stored,
     GARBAGE, //
 };
@@ -18,6 +17,10 @@ use crate::flow::Flow;
 use crate::hardware;
 use crate::hardware::state::Wish;
 use crate::kernel_net::rcu::ReadSide;
+use crate::kernel_net::rcu_table::{
+    Taken,
+    When, //
+};
 use crate::kernel_net::time::{
     jiffies,
     seconds,
@@ -30,6 +33,10 @@ use crate::kernel_net::work::{
 };
 use crate::path;
 use crate::reason::Teardown;
+use core::sync::atomic::Ordering::{
+    Acquire,
+    Relaxed, //
+};
 use kernel::prelude::*;
 use kernel::sync::rcu;
 
@@ -37,37 +44,57 @@ use kernel::sync::rcu;
 /// connection was deleted. Its packets notice at once.
 const LONGEST: u32 = 30;
 
-/// Visits between two chances for others to run.
-const BATCH: usize = 64;
+/// How many times 64 flows are looked at between two chances for others to run, if none is due.
+const GROUPS: u32 = 64;
+/// How many seconds a collector that comes late makes up for: more than flows ever wait.
+const LATEST: u32 = 128;
 
 impl<F: Stored> Flows<F> {
     /// Visits all flows that are due.
     fn visit_due(&self, table: &Worker<FlowTable>) {
         let now = seconds();
+        let mut behind = now
+            .wrapping_sub(self.visited.swap(now, Relaxed))
+            .min(LATEST);
+        // Pairs with `collect`: who sees this sees which flow it is.
+        if self.hurry.swap(false, Acquire) && behind == 0 {
+            self.visit_all(table, When::NOW);
+        }
+        while behind > 0 {
+            behind -= 1;
+            self.visit_all(table, When::at(now.wrapping_sub(behind)));
+        }
+    }
+
+    /// Visits all flows that are due then, or now.
+    fn visit_all(&self, table: &Worker<FlowTable>, when: When) {
+        let mut group = 0;
         loop {
             let guard = rcu::read_lock();
             let rcu = ReadSide::of(&guard);
-            let mut due = [None; BATCH];
-            {
-                let linked = Linked(&self.table, rcu);
-                let mut wheel = self.wheel.lock();
-                for place in &mut due {
-                    *place = wheel.pop(&linked, now);
+            for _ in 0..GROUPS {
+                let Some(due) = self.table.take_due(group, when, rcu) else {
+                    return;
+                };
+                group += 1;
+                if !due.is_empty() {
+                    self.visit_group(table, due, rcu);
+                    break;
                 }
-            }
-            // Nobody has looked at most of these for half a minute: memory is told of all before the
-            // first is needed.
-            let flows = || due.iter().flatten().filter_map(|&i| self.table.get(i, rcu));
-            flows().for_each(Flow::prefetch);
-            flows().for_each(|flow| flow.conn().prefetch());
-            for &index in due.iter().flatten() {
-                self.visit(table, index, rcu);
-            }
-            if due.last().is_none_or(Option::is_none) {
-                return;
             }
             drop(guard);
             cond_resched();
+        }
+    }
+
+    /// Visits some flows. Nobody has looked at most of them for half a minute: memory is told of all
+    /// before the first is needed.
+    fn visit_group(&self, table: &Worker<FlowTable>, due: Taken, rcu: ReadSide<'_>) {
+        let flows = || due.filter_map(|index| self.table.get(index, rcu));
+        flows().for_each(Flow::prefetch);
+        flows().for_each(|flow| flow.conn().prefetch());
+        for index in due {
+            self.visit(table, index, rcu);
         }
     }
 

@@ -73,6 +73,10 @@
 //! context, and allocates atomically. The pairs of loads and stores between the two are listed in
 //! the module documentation of [`rcu_table`](super).
 
+use super::due::{
+    Due,
+    When, //
+};
 use crate::bindings;
 use crate::kernel_net::rcu::ReadSide;
 use core::cell::UnsafeCell;
@@ -111,6 +115,8 @@ struct Chunk<T>([UnsafeCell<MaybeUninit<T>>; SLOTS as usize]);
 pub(super) struct Head<T> {
     /// Published objects: written under the lock, read by everybody.
     live: AtomicU64,
+    /// When objects are to be visited: written by everybody.
+    due: Due,
     /// Goes with this.
     chunk: NonNull<Chunk<T>>,
     /// Queued when objects are retired, and, when there are none, to free the chunk.
@@ -257,6 +263,23 @@ impl<T> Arena<T> {
         Some(unsafe { &*head.at(index % SLOTS) })
     }
 
+    /// When objects are due, and the slot among them, of the object at `index`, if its chunk exists.
+    /// Under RCU.
+    #[inline]
+    pub(super) fn due(&self, index: u32) -> Option<(&Due, u32)> {
+        Some((&self.head(index / SLOTS)?.due, index % SLOTS))
+    }
+
+    /// Takes the objects of a chunk that are due then, or now: the first index of the chunk, and a
+    /// bitmap. [`None`] if there is no such chunk, nor any behind it. Under RCU.
+    pub(super) fn take_due(&self, chunk: u32, when: When) -> Option<(u32, u64)> {
+        if chunk >= self.high.load(Relaxed) {
+            return None;
+        }
+        let taken = self.head(chunk).map_or(0, |head| head.due.take(when));
+        Some((chunk * SLOTS, taken))
+    }
+
     /// The first published object at or after `from`, and its index.
     ///
     /// Empty and missing chunks cost a load or two each, so that a walk over a table that was much
@@ -318,6 +341,8 @@ impl<T> Arena<T> {
             // SAFETY: The lock is held, and the chunk is the head of the list.
             unsafe { self.unlink(state, head) };
         }
+        // What somebody wished for the object that was there before.
+        head.due.set(bit, When::NEVER);
         // SAFETY: The slot was free, so its value is not initialised, and nobody else refers to it:
         // no bit was set and no entry stands for it.
         unsafe { head.at(bit).write(value) };
@@ -431,6 +456,7 @@ impl<T> Arena<T> {
         let head = KBox::new(
             Head {
                 live: AtomicU64::new(0),
+                due: Due::new(),
                 chunk,
                 rcu: UnsafeCell::new(bindings::callback_head::default()),
                 home,
