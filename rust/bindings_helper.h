@@ -94,6 +94,7 @@ static const unsigned int NFO_SWITCHDEV_FDB_DEL = SWITCHDEV_FDB_DEL_TO_DEVICE;
 static const unsigned int NFO_SEQ_NET_SIZE = sizeof(struct seq_net_private);
 
 /* sync */
+void nfo_prefetch(const void *at);
 void nfo_spin_lock_bh(spinlock_t *lock);
 void nfo_spin_unlock_bh(spinlock_t *lock);
 bool nfo_spin_trylock_bh(spinlock_t *lock);
@@ -183,7 +184,6 @@ struct dst_entry *nfo_skb_dst(const struct sk_buff *skb);
 struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
 const int *nfo_rt_genid_ipv4(const struct net *net);
 int nfo_rt_genid(const struct dst_entry *dst);
-void nfo_prefetch(const void *at);
 bool nfo_dst_is_rtable(const struct dst_entry *dst);
 bool nfo_dst_is_rt6(const struct dst_entry *dst);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);

@@ -351,7 +351,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         }
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
     }
-    let headroom = next_hop.headroom.saturating_sub(at);
+    let headroom = u32::from(next_hop.headroom).saturating_sub(at);
     if !skb.make_writable(at.wrapping_add(len), headroom) {
         let why = if skb.is_shared() {
             Bypass::Shared

@@ -142,7 +142,7 @@ pub(crate) struct NextHop {
     /// The largest packet, from the network header on.
     pub(crate) mtu: u32,
     /// Room that packets need before them.
-    pub(crate) headroom: u32,
+    pub(crate) headroom: u16,
     /// The way is not known to be the right one any more.
     pub(crate) outdated: AtomicBool,
     /// Where all packets get the same headers in front.
@@ -161,6 +161,11 @@ pub(crate) struct NextHop {
     pub(crate) untagged: [bool; 2],
     pub(crate) in_hardware: InHardware,
 }
+
+// What each packet reads.
+const _: () = assert!(
+    core::mem::offset_of!(NextHop, outdated) < 64 || cfg!(not(target_pointer_width = "64"))
+);
 
 /// What rules in hardware say of a next hop.
 pub(crate) struct InHardware {
@@ -372,6 +377,7 @@ impl NextHops {
                 .is_some_and(|plain| ptr::eq(&raw const *plain.neighbour, neighbour))
                 && hop.dst.id() == dst.id()
                 && hop.mtu == mtu
+                && hop.own_address() == Some(hop.device.ethernet_address())
                 && !hop.outdated.load(Relaxed)
         };
         slots.get(place)?.iter().find(fits).cloned()

@@ -153,7 +153,7 @@ fn next_hop(
             Err(Refusal::DeviceNotInTable)
         };
     }
-    let hop = Way::find(table.content(), packet, &dst, neighbour, rcu)?.into_hop(dst)?;
+    let hop = Way::find(table.content(), packet, &dst, neighbour, rcu)?.into_hop(dst, rcu)?;
     if !table.has_device(&hop.device, rcu) {
         return Err(Refusal::DeviceNotInTable);
     }
@@ -167,7 +167,7 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
     devices[0] = device.ifindex();
     NextHop {
         mtu: dst.mtu(),
-        headroom: device.reserved_headroom(),
+        headroom: room(device.reserved_headroom()),
         port: Port::plain(device.ifindex()),
         link: Link::Transform,
         encap: Encap::NONE,
@@ -182,6 +182,11 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         untagged: [false; 2],
         in_hardware: InHardware::new(),
     }
+}
+
+/// Room for headers, which never is as much as would not fit.
+fn room(bytes: u32) -> u16 {
+    bytes.try_into().unwrap_or(u16::MAX)
 }
 
 /// The neighbour that packets of a route go to, if its address is known.
@@ -413,13 +418,13 @@ impl<'rcu> Way<'rcu> {
         };
         Ok(Tunnel {
             ends,
-            dst: dst.kept(),
+            dst: dst.kept(rcu),
             number,
         })
     }
 
     /// The next hop that this way is.
-    fn into_hop(self, dst: Dst) -> Result<NextHop, Refusal> {
+    fn into_hop(self, dst: Dst, rcu: ReadSide<'_>) -> Result<NextHop, Refusal> {
         let device = self.device;
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
             Some(Ends::V4(_)) => V4::HEADER_LEN,
@@ -455,32 +460,32 @@ impl<'rcu> Way<'rcu> {
         let number = self.tunnel.as_ref().map_or(0, |t| t.number.number());
         // CAST: A few bytes.
         let encap_len = self.encap.len() as u32;
+        let plain = match &link {
+            Link::Ethernet {
+                source,
+                station: Station::Neighbour(neighbour),
+            } if self.encap.is_none() && self.tunnel.is_none() => {
+                Some(Plain::new(neighbour.clone(), *source, dst.ethertype()))
+            }
+            _ => None,
+        };
+        let framed = match (&plain, &self.tunnel) {
+            (None, None) => Framed::new(&link, self.encap, dst.ethertype()),
+            _ => None,
+        };
         Ok(NextHop {
             mtu,
-            headroom: device
-                .reserved_headroom()
-                .saturating_add(tunnel_len + encap_len),
+            headroom: room(device.reserved_headroom() + tunnel_len + encap_len),
             port: Port::new(device.ifindex(), self.encap, number),
             is_bridged: self.bridged,
-            plain: match &link {
-                Link::Ethernet {
-                    source,
-                    station: Station::Neighbour(neighbour),
-                } if self.encap.is_none() && self.tunnel.is_none() => {
-                    Some(Plain::new(neighbour.clone(), *source, dst.ethertype()))
-                }
-                _ => None,
-            },
-            framed: match self.tunnel {
-                None => Framed::new(&link, self.encap, dst.ethertype()),
-                Some(_) => None,
-            },
+            plain,
+            framed,
             encap: self.encap,
             tunnel: self.tunnel,
             devices: self.devices,
             device: ARef::from(device),
             link,
-            dst: dst.kept(),
+            dst: dst.kept(rcu),
             outdated: AtomicBool::new(false),
             untagged: self.untagged,
             in_hardware: InHardware::new(),

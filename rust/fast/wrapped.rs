@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Packets that come in wrapped: with VLAN tags, in a PPPoE session, through a tunnel.
+//! Packets that come in wrapped: with VLAN tags, in a PPPoE session, through a tunnel; and all others
+//! that take more than a look: frames for other stations, headers in pieces, GRE, flows whose entry
+//! is not in its own bucket.
 
 use super::parse::{
     unwrap,

@@ -33,7 +33,9 @@ use kernel::sync::aref::ARef;
 ///
 /// # Invariants
 ///
-/// `raw` is a counted reference, to a route of `family`, which is IPv4 or IPv6.
+/// - `raw` is a counted reference, to a route of `family`, which is IPv4 or IPv6.
+/// - It is not checked any more when its namespace goes: who keeps one belongs to a flowtable, and
+///   those are freed before.
 pub(crate) struct Dst {
     /// The route. The pointer is the reference.
     raw: NonNull<bindings::dst_entry>,
@@ -47,21 +49,17 @@ pub(crate) struct Dst {
 /// What a route is checked by, as C would, but without a call.
 #[derive(Clone, Copy)]
 enum Rule {
-    /// An IPv4 route.
-    Ipv4(Generation),
+    /// An IPv4 route, by a number that every change of its namespace's routes increases.
+    Ipv4 {
+        /// Where that is now.
+        current: NonNull<c_int>,
+        /// When the route was made.
+        of_route: c_int,
+    },
     /// An IPv6 route: it refers to where in the tables it comes from.
     Ipv6,
     /// Another, or one that is part of others: by the call.
     Asked,
-}
-
-/// The state of an IPv4 namespace's routes: a number that every change increases.
-#[derive(Clone, Copy)]
-struct Generation {
-    /// Where it is now.
-    current: NonNull<c_int>,
-    /// When the route was made.
-    of_route: c_int,
 }
 
 // SAFETY: References are counted atomically, and the last one may be given up anywhere.
@@ -93,8 +91,8 @@ impl Dst {
     }
 
     /// The same, with what it takes to check it without a call: for a route that is kept.
-    pub(crate) fn kept(mut self) -> Self {
-        // SAFETY: The route is valid and of this family, by the type invariant.
+    pub(crate) fn kept(mut self, _rcu: ReadSide<'_>) -> Self {
+        // SAFETY: The route is valid and of this family, by the type invariant, and RCU is held.
         self.rule = unsafe { Self::rule(self.as_raw(), self.family) };
         self
     }
@@ -103,7 +101,8 @@ impl Dst {
     ///
     /// # Safety
     ///
-    /// `raw` is a valid route of this family.
+    /// `raw` is a valid route of this family, and RCU is held. Its rule is not used any more when the
+    /// namespace goes.
     unsafe fn rule(raw: *mut bindings::dst_entry, family: Family) -> Rule {
         // SAFETY: By the contract, and the route is one of IPv4 where it is taken for one. Its
         // namespace has the flowtable that the route is for, and so is there as long as that.
@@ -116,10 +115,10 @@ impl Dst {
             let namespace = Device::from_raw(bindings::nfo_dst_dev(raw)).namespace();
             let current = bindings::nfo_rt_genid_ipv4(namespace.as_raw());
             match NonNull::new(current.cast_mut()) {
-                Some(current) => Rule::Ipv4(Generation {
+                Some(current) => Rule::Ipv4 {
                     current,
                     of_route: bindings::nfo_rt_genid(raw),
-                }),
+                },
                 None => Rule::Asked,
             }
         }
@@ -155,9 +154,8 @@ impl Dst {
         // to needs. Both numbers may change at any time.
         unsafe {
             match self.rule {
-                Rule::Ipv4(generation) => {
-                    !self.is_obsolete()
-                        && ptr::read_volatile(generation.current.as_ptr()) == generation.of_route
+                Rule::Ipv4 { current, of_route } => {
+                    !self.is_obsolete() && ptr::read_volatile(current.as_ptr()) == of_route
                 }
                 Rule::Ipv6 if self.is_where_it_was() => true,
                 _ => !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null(),
@@ -177,7 +175,7 @@ impl Dst {
     }
 
     /// Whether an IPv6 route still comes from where it came from in the tables, and that has not
-    /// changed. What expires, or belongs to IPsec, is for C to judge.
+    /// changed. What expires, or is of a nexthop object, is for C to judge.
     ///
     /// # Safety
     ///

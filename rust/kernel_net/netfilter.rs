@@ -4,8 +4,8 @@
 //!
 //! What flowtable types and nf_tables expressions have in common: the family they are registered
 //! for, and what a hook says about a packet. C has plain numbers for both, and leaves it to the
-//! reader whether a verdict means that the skb was given away; here the verdict owns the skb, or
-//! does not.
+//! reader whether a verdict means that the skb was given away; here it takes the skb to say that it
+//! goes on.
 //!
 //! Context: plain values, of no context in particular.
 //!
@@ -57,6 +57,7 @@ impl Family {
 ///
 /// The skb's ownership is part of it: see [`Skb`]. Only who still owns a packet can accept it; where
 /// it was sent or dropped, [`Verdict::stolen`] is all that is left to say.
+#[must_use]
 pub(crate) struct Verdict<'a> {
     raw: u32,
     _hook: PhantomData<&'a mut ()>,

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! Context: any context counts, without a lock, also with preemption enabled: an increment is one
-//! operation on the CPU's own copy, or is made to look like one. Sums are taken anywhere, too. They
+//! operation on the CPU's own copy, or is made to look like one. Shims that count packets need
+//! bottom halves disabled, as they are for packets. Sums are taken anywhere, too. They
 //! are no snapshot: while packets go on, a sum is between what it was at the start of the summing
 //! and at its end, and sums of two counters need not fit together.
 //!

@@ -58,7 +58,7 @@
 //! [`RcuTable::remove`] clears the live bit first: of all callers, the one who cleared it has
 //! removed the object. Entries go next. Nobody can find the object any more who does not hold it
 //! already, and those who do are in a read-side section. So it is dropped by an RCU callback, a
-//! grace period later.
+//! grace period later, or two, if a callback of its chunk is queued already.
 //!
 //! # Visits
 //!
@@ -303,8 +303,8 @@ pub(crate) struct RcuTable<T: Object> {
     lock: SpinLockBh<()>,
 }
 
-// SAFETY: Objects are `Send`, and so is the secret. The pointers in slots are to this table, which
-// is pinned, and may be followed by RCU callbacks on any CPU.
+// SAFETY: Objects are `Send`, and so is the secret. The pointers in chunks' heads are
+// to this table, which is pinned, and may be followed by RCU callbacks on any CPU.
 unsafe impl<T: Object> Send for RcuTable<T> {}
 // SAFETY: Readers share objects, which are `Sync`, and RCU callbacks drop them on whatever CPU, for
 // which they are `Send`. Everything else is atomic, or changed under the lock.
@@ -367,8 +367,7 @@ impl<T: Object> RcuTable<T> {
     /// Finds the object with this key, and says which of its two keys it is, where it is found at once;
     /// as good as always that is all there is to it.
     ///
-    /// As [`Self::lookup`], which is for when the answer is [`First::Elsewhere`]. Apart, because a
-    /// caller who can do without what it has read until now keeps it in registers.
+    /// As [`Self::lookup`], which is for when the answer is [`First::Elsewhere`], and takes longer.
     #[inline(always)]
     pub(crate) fn lookup_first<'rcu>(
         &'rcu self,

@@ -486,9 +486,10 @@ impl<'a> Skb<'a> {
 
     /// Puts an Ethernet header in front of `data` (C: `skb_push`).
     ///
-    /// `destination` is a word in memory, of which six bytes count, and `tail` is what comes after them:
-    /// source and EtherType. [`Self::make_writable`] must have made room, of 14 bytes at least; where it has not, this is false and changes
-    /// nothing. That the room belongs to nobody else is also its doing.
+    /// `destination` is a word in memory, of which six bytes count, and `tail` is what comes after
+    /// them: source and EtherType. [`Self::make_writable`] must have made room, of 14 bytes at least;
+    /// where it has not, this is false and changes nothing. That the room belongs to nobody else is
+    /// also its doing.
     #[inline(always)]
     pub(crate) fn push_ethernet(&mut self, destination: u64, tail: [u8; 8]) -> bool {
         let skb = self.raw.as_ptr();

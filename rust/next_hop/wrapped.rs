@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ways out that do more than put an Ethernet header in front: VLAN tags, PPPoE sessions, tunnels,
-//! bridges, routes that transform packets, devices that are not Ethernet.
+//! Ways out that do more than put the same headers in front: tunnels, more tags than one, packets
+//! that have to be segmented for a session, routes that transform packets, devices that are not
+//! Ethernet.
 //!
 //! Headers go in front from the inside out: tunnel, encapsulations, Ethernet. The outermost VLAN
 //! tag is left to the device.

@@ -35,8 +35,8 @@
 //! ```
 //!
 //! That is 256 pages of 1024 chunks of 64 slots, 16 million in all. Pages are made when needed and
-//! stay; chunks go when their last slot is given back, all but the last chunk. The slot with index 0
-//! is never used, so that 0 can stand for none.
+//! stay; chunks go when their last slot is given back, all but the last one with free slots, and the
+//! first: the slot with index 0 is never used, so that 0 can stand for none.
 //!
 //! # States of a slot
 //!

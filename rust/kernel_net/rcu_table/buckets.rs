@@ -213,9 +213,9 @@ impl Buckets {
         unsafe { at.add(((number / STEP) & self.mask) as usize).as_ref() }
     }
 
-    /// What the first entry of `hash` stands for, where that is at the first place where it may be: as
-    /// good as always the one that is looked for; zero if it has just gone. [`None`] if it has nothing to do with this hash.
-    /// Under RCU.
+    /// What the first entry of `hash` stands for, where that is in its own bucket: as good as always
+    /// the one that is looked for; zero if it has just gone. [`None`] if there is no entry of this
+    /// hash. Under RCU.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32) -> Option<u32> {
         let bucket = self.bucket(hash);
@@ -224,7 +224,7 @@ impl Buckets {
             return None;
         }
         for (slot, what) in bucket.entries() {
-            // Pairs with `migrate`, as does the other.
+            // Pairs with `migrate`, as does the other half's.
             if slot.load(Acquire) == hash {
                 // Pairs with `insert`.
                 return Some(what.load(Acquire));
