@@ -2,12 +2,14 @@
 # Front door. Everything is built in a Debian root in the cache, so the host needs only root and
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
-.PHONY: help demo test test-debug test-hw check kunit module setup selftest format clean distclean
+.PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format clean distclean
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
 	@echo 'make test-debug  under kernels with KASAN, lockdep, leak detection, failing allocations, KCSAN'
 	@echo 'make test-hw   flows in hardware: rules, traffic, drivers, faults, scale'
+	@echo 'make bench     C and ours in the same boots: instructions, time, memory; a report with charts'
+	@echo 'make bench-check  instructions per packet have not grown since bench/baseline.json'
 	@echo 'make check     format, lints, layers, shell scripts'
 	@echo 'make kunit     unit tests in the kernel, in User-mode Linux and on x86_64'
 	@echo 'make module KDIR=...  the module against any prepared kernel tree'
@@ -17,6 +19,8 @@ demo: ; @scripts/run-demo
 test: ; @scripts/run-tests
 test-debug: ; @scripts/run-tests debug
 test-hw: ; @scripts/run-tests hw
+bench: ; @scripts/run-bench
+bench-check: ; @scripts/run-bench --check
 check: ; @scripts/run-check
 kunit: ; @scripts/run-tests kunit
 setup: ; @scripts/setup

@@ -66,7 +66,7 @@ kernel_dir() {
 	printf '/cache/kernel-%s\n' "$(kernel_release)"
 }
 
-# Where our module is built for a flavour (stock, um, x86), as the builder sees it.
+# Where our module is built for a flavour (stock, um, um-smp, x86), as the builder sees it.
 module_dir() {
 	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "$1"
 }
