@@ -127,6 +127,9 @@ void nfo_action_redirect(struct flow_action_entry *entry, struct net_device *dev
 void nfo_match_vlan(struct flow_dissector_key_vlan *key, u16 id, __be16 protocol);
 struct flow_action_entry *nfo_rule_action(struct flow_rule *rule, unsigned int number);
 
+/* parameters */
+extern bool nfo_direct_transmit;
+
 /* per-CPU */
 void nfo_this_cpu_inc(u64 __percpu *counter);
 u64 nfo_per_cpu_sum(u64 __percpu *counter);
@@ -134,6 +137,8 @@ u64 nfo_per_cpu_sum(u64 __percpu *counter);
 /* skb */
 bool nfo_pskb_may_pull(struct sk_buff *skb, unsigned int len);
 bool nfo_skb_shared(const struct sk_buff *skb);
+bool nfo_skb_is_bare(const struct sk_buff *skb, const struct net_device *dev);
+bool nfo_dev_start_xmit(struct sk_buff *skb, struct net_device *dev, u64 __percpu *packets);
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 bool nfo_skb_is_gso(const struct sk_buff *skb);
 bool nfo_skb_mac_header_was_set(const struct sk_buff *skb);
@@ -162,6 +167,8 @@ void nfo_dev_put(struct net_device *dev);
 void nfo_dev_name(const struct net_device *dev, char *name);
 u32 nfo_dev_ifindex(const struct net_device *dev);
 unsigned int nfo_dev_flags(const struct net_device *dev);
+bool nfo_dev_is_queueless(const struct net_device *dev);
+bool nfo_dev_is_observed(const struct net_device *dev);
 unsigned int nfo_dev_type(const struct net_device *dev);
 unsigned int nfo_dev_addr_len(const struct net_device *dev);
 unsigned int nfo_dev_reserved_headroom(const struct net_device *dev);

@@ -384,6 +384,6 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     if options.counter() {
         direction.conn.account(found.side(), 1, skb.len());
     }
-    next_hop.transmit(skb, table.state.forwarded(), rcu);
+    next_hop.transmit(skb, &table.state.forwarded, rcu);
     Verdict::stolen()
 }

@@ -10,6 +10,7 @@
 #include "helpers/dst.c"
 #include "helpers/nft.c"
 #include "helpers/offload.c"
+#include "helpers/params.c"
 #include "helpers/percpu.c"
 #include "helpers/skb.c"
 #include "helpers/sync.c"

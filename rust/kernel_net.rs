@@ -69,6 +69,7 @@ pub(crate) mod rcu;
 pub(crate) mod rcu_arc;
 pub(crate) mod rcu_table;
 pub(crate) mod skb;
+pub(crate) mod switches;
 pub(crate) mod time;
 pub(crate) mod trace;
 pub(crate) mod work;

@@ -22,12 +22,12 @@ use crate::kernel_net::neighbour::{
     Mac,
     Neighbour, //
 };
-use crate::kernel_net::percpu::Counter;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::skb::Skb;
 use crate::new_spinlock_bh;
 use crate::reason::Refusal;
+use crate::stats::Forwarded;
 use core::ptr;
 use core::sync::atomic::{
     AtomicBool,
@@ -145,6 +145,8 @@ pub(crate) struct NextHop {
     pub(crate) headroom: u16,
     /// The way is not known to be the right one any more.
     pub(crate) outdated: AtomicBool,
+    /// Packets may go to the device's driver at once.
+    pub(crate) direct: bool,
     /// Where all packets get the same headers in front.
     pub(crate) framed: Option<Framed>,
     pub(crate) link: Link,
@@ -163,9 +165,8 @@ pub(crate) struct NextHop {
 }
 
 // What each packet reads.
-const _: () = assert!(
-    core::mem::offset_of!(NextHop, outdated) < 64 || cfg!(not(target_pointer_width = "64"))
-);
+const _: () =
+    assert!(core::mem::offset_of!(NextHop, direct) < 64 || cfg!(not(target_pointer_width = "64")));
 
 /// What rules in hardware say of a next hop.
 pub(crate) struct InHardware {
@@ -325,27 +326,50 @@ impl NextHop {
 
     /// Sends a packet this way. It must have [`Self::headroom`].
     #[inline(always)]
-    pub(crate) fn transmit(&self, mut skb: Skb<'_>, counter: Counter<'_>, rcu: ReadSide<'_>) {
+    pub(crate) fn transmit(&self, mut skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         match &self.plain {
             Some(plain) => {
                 if skb.push_ethernet(plain.neighbour.ethernet_word(), plain.tail) {
-                    skb.transmit(&self.device, &self.dst, counter, rcu);
+                    self.send(skb, count, rcu);
                 }
             }
-            None => self.transmit_more(skb, counter, rcu),
+            None => self.transmit_more(skb, count, rcu),
+        }
+    }
+
+    /// Gives a packet with all its headers to the device.
+    #[inline(always)]
+    fn send(&self, skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
+        if self.direct {
+            self.send_directly(skb, count, rcu);
+        } else {
+            skb.transmit(&self.device, &self.dst, count.packets(), rcu);
+        }
+    }
+
+    /// The same, past queueing disciplines if there is none, and past all others if nobody looks.
+    #[inline(never)]
+    fn send_directly(&self, skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
+        let rest = if self.device.is_direct(rcu) {
+            skb.transmit_directly(&self.device, count.direct_packets(), rcu)
+        } else {
+            Err(skb)
+        };
+        if let Err(skb) = rest {
+            skb.transmit(&self.device, &self.dst, count.packets(), rcu);
         }
     }
 
     /// The same for ways that are not plain.
     #[inline(never)]
-    fn transmit_more(&self, mut skb: Skb<'_>, counter: Counter<'_>, rcu: ReadSide<'_>) {
+    fn transmit_more(&self, mut skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         match &self.framed {
             Some(framed) if framed.takes(&skb) => {
                 if framed.wrap(&mut skb) {
-                    skb.transmit(&self.device, &self.dst, counter, rcu);
+                    self.send(skb, count, rcu);
                 }
             }
-            _ => self.transmit_wrapped(skb, counter, rcu),
+            _ => self.transmit_wrapped(skb, count.packets(), rcu),
         }
     }
 }
@@ -355,13 +379,16 @@ const SLOTS: usize = 64;
 /// The next hops of a flowtable.
 #[pin_data]
 pub(crate) struct NextHops {
+    /// Packets may go to devices' drivers at once, where that changes nothing.
+    direct: bool,
     #[pin]
     slots: SpinLockBh<[KVec<RcuArc<NextHop>>; SLOTS]>,
 }
 
 impl NextHops {
-    pub(crate) fn new() -> impl PinInit<Self> {
+    pub(crate) fn new(direct: bool) -> impl PinInit<Self> {
         pin_init!(Self {
+            direct,
             slots <- new_spinlock_bh!([const { KVec::new() }; SLOTS], "nft_offload_rs_next_hops"),
         })
     }
@@ -384,7 +411,8 @@ impl NextHops {
     }
 
     /// `new`, or one like it if there is one. Softirq.
-    pub(crate) fn share(&self, new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
+    pub(crate) fn share(&self, mut new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
+        new.direct = self.direct;
         let place = slot_of(&new.dst, new.neighbour());
         let mut slots = self.slots.lock();
         let slot = slots.get_mut(place).ok_or(Refusal::NoMemory)?;

@@ -179,6 +179,7 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         device: ARef::from(device),
         dst,
         outdated: AtomicBool::new(false),
+        direct: false,
         untagged: [false; 2],
         in_hardware: InHardware::new(),
     }
@@ -487,6 +488,7 @@ impl<'rcu> Way<'rcu> {
             link,
             dst: dst.kept(rcu),
             outdated: AtomicBool::new(false),
+            direct: false,
             untagged: self.untagged,
             in_hardware: InHardware::new(),
         })

@@ -28,10 +28,9 @@ use kernel::seq_file::SeqFile;
 use kernel::seq_print;
 use kernel::sync::Arc;
 
-const FORWARDED: usize = 0;
-const ADDED: usize = 1;
-const REROUTED: usize = 2;
-const REFUSALS: usize = 3;
+const ADDED: usize = 0;
+const REROUTED: usize = 1;
+const REFUSALS: usize = 2;
 const TEARDOWNS: usize = REFUSALS + Refusal::ALL.len();
 const BYPASSES: usize = TEARDOWNS + Teardown::ALL.len();
 const UNFIT: usize = BYPASSES + Bypass::ALL.len();
@@ -39,9 +38,27 @@ const ANSWERS: usize = UNFIT + Unfit::ALL.len();
 const HARDWARE: usize = ANSWERS + Answer::ALL.len();
 const COUNT: usize = HARDWARE + HardwareEvent::ALL.len();
 
+/// Counts packets that the fast path forwarded.
+pub(crate) struct Forwarded(Counters<2>);
+
+impl Forwarded {
+    /// Those that left as all packets do.
+    #[inline(always)]
+    pub(crate) fn packets(&self) -> Counter<'_> {
+        self.0.at(0)
+    }
+
+    /// Those that went to a device's driver at once.
+    #[inline(always)]
+    pub(crate) fn direct_packets(&self) -> Counter<'_> {
+        self.0.at(1)
+    }
+}
+
 /// A namespace's flowtables and counters.
 #[pin_data]
 pub(crate) struct NamespaceState {
+    pub(crate) forwarded: Forwarded,
     counters: Counters<COUNT>,
     /// For events, which concern all flowtables of a namespace.
     #[pin]
@@ -49,12 +66,6 @@ pub(crate) struct NamespaceState {
 }
 
 impl NamespaceState {
-    /// Counts a packet that the fast path forwarded.
-    #[inline(always)]
-    pub(crate) fn forwarded(&self) -> Counter<'_> {
-        self.counters.at(FORWARDED)
-    }
-
     /// Counts a new flow.
     pub(crate) fn added(&self) {
         self.counters.at(ADDED).inc();
@@ -166,9 +177,11 @@ impl PerNamespace for NamespaceState {
     }
 
     fn new() -> Result<Arc<Self>> {
+        let forwarded = Forwarded(Counters::new()?);
         let counters = Counters::new()?;
         Arc::pin_init(
             pin_init!(Self {
+                forwarded,
                 counters,
                 tables <- new_spinlock_bh!(KVec::new(), "nft_offload_rs_tables"),
             }),
@@ -187,7 +200,10 @@ impl PerNamespace for NamespaceState {
         seq_print!(file, "flows {}\n", flows);
         seq_print!(file, "flows_added {}\n", self.counters.sum(ADDED));
         seq_print!(file, "flows_rerouted {}\n", self.counters.sum(REROUTED));
-        seq_print!(file, "packets_forwarded {}\n", self.counters.sum(FORWARDED));
+        let direct = self.forwarded.0.sum(1);
+        let packets = self.forwarded.0.sum(0).wrapping_add(direct);
+        seq_print!(file, "packets_forwarded {}\n", packets);
+        seq_print!(file, "packets_forwarded_directly {}\n", direct);
         for &why in Bypass::ALL {
             let count = self.counters.sum(BYPASSES + why as usize);
             seq_print!(file, "bypass_{} {}\n", why.name(), count);

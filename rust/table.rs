@@ -53,6 +53,7 @@ use crate::kernel_net::rcu_table::{
     When, //
 };
 use crate::kernel_net::skb::Skb;
+use crate::kernel_net::switches;
 use crate::kernel_net::time::{
     jiffies,
     seconds,
@@ -480,7 +481,7 @@ impl flowtable::Type for Worker<FlowTable> {
                 udp_timeout: AtomicU32::new(offload_udp_timeout(namespace)),
                 v4 <- Flows::new(),
                 v6 <- Flows::new(),
-                next_hops <- NextHops::new(),
+                next_hops <- NextHops::new(switches::direct_transmit()),
                 stale: AtomicU32::new(0),
                 hardware <- Hardware::new(hardware_after()),
                 state: copy,

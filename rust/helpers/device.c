@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <net/sch_generic.h>
+
 void nfo_dev_hold(struct net_device *dev)
 {
 	dev_hold(dev);
@@ -23,6 +25,29 @@ u32 nfo_dev_ifindex(const struct net_device *dev)
 unsigned int nfo_dev_flags(const struct net_device *dev)
 {
 	return READ_ONCE(dev->flags);
+}
+
+/* One transmit queue without a discipline, no lock, no use for routes: packets can be sent now. */
+bool nfo_dev_is_queueless(const struct net_device *dev)
+{
+	const struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
+
+	return dev->lltx && dev->priv_flags & IFF_XMIT_DST_RELEASE && dev->flags & IFF_UP &&
+	       dev->real_num_tx_queues == 1 && !rcu_dereference_bh(txq->qdisc)->enqueue &&
+	       !netif_xmit_stopped(txq) && !dev_xmit_recursion();
+}
+
+/* Somebody looks at what leaves: a packet socket, nf_tables' egress hook, or tc. */
+bool nfo_dev_is_observed(const struct net_device *dev)
+{
+	return dev_nit_active_rcu(dev) ||
+#ifdef CONFIG_NETFILTER_EGRESS
+	       rcu_access_pointer(dev->nf_hooks_egress) ||
+#endif
+#ifdef CONFIG_NET_XGRESS
+	       rcu_access_pointer(dev->tcx_egress) ||
+#endif
+	       false;
 }
 
 unsigned int nfo_dev_type(const struct net_device *dev)

@@ -57,6 +57,37 @@ int nfo_dev_queue_xmit(struct sk_buff *skb, struct net_device *dev, struct dst_e
 	return dev_queue_xmit(skb);
 }
 
+/* Nothing has to be done for it on its way to the driver, by a queue or by dev_queue_xmit(). */
+bool nfo_skb_is_bare(const struct sk_buff *skb, const struct net_device *dev)
+{
+	return (!skb_is_nonlinear(skb) ||
+		(!skb_has_frag_list(skb) && dev->features & NETIF_F_SG &&
+		 dev->features & NETIF_F_HIGHDMA)) &&
+	       !skb_is_gso(skb) && skb->ip_summed != CHECKSUM_PARTIAL &&
+	       !skb_vlan_tag_present(skb) && !skb_sec_path(skb) && !skb_shinfo(skb)->tx_flags &&
+#ifdef CONFIG_SOCK_VALIDATE_XMIT
+	       !(skb->sk && sk_fullsock(skb->sk) && skb->sk->sk_validate_xmit_skb) &&
+#endif
+	       true;
+}
+
+/* Off to the driver; false if that has not taken it. */
+bool nfo_dev_start_xmit(struct sk_buff *skb, struct net_device *dev, u64 __percpu *packets)
+{
+	int rc;
+
+	skb_clear_tstamp(skb);
+	skb_dst_drop(skb);
+	skb->dev = dev;
+	skb_reset_mac_header(skb);
+	skb_set_queue_mapping(skb, 0);
+	dev_xmit_recursion_inc();
+	rc = netdev_start_xmit(skb, dev, netdev_get_tx_queue(dev, 0), false);
+	dev_xmit_recursion_dec();
+	nfo_count(packets);
+	return dev_xmit_complete(rc);
+}
+
 int nfo_dev_hard_header(struct sk_buff *skb, struct net_device *dev, const void *daddr)
 {
 	return dev_hard_header(skb, dev, ntohs(skb->protocol), daddr, NULL, skb->len);

@@ -22,6 +22,7 @@ use crate::kernel_net::notifier::{
     Chain,
     Registration, //
 };
+use crate::kernel_net::rcu::ReadSide;
 use core::ptr::NonNull;
 use kernel::prelude::*;
 use kernel::sync::aref::AlwaysRefCounted;
@@ -112,6 +113,19 @@ impl Device {
     pub(crate) fn reserved_headroom(&self) -> u32 {
         // SAFETY: The device is valid, by the type invariant.
         unsafe { bindings::nfo_dev_reserved_headroom(self.as_raw()) }
+    }
+
+    /// Whether packets sent through this device go to its driver at once, and nobody would notice if
+    /// they took no other way: it has one transmit queue, which is no queueing discipline and needs no
+    /// lock, and neither packet sockets, nf_tables nor tc look at what leaves. Softirq, under RCU.
+    ///
+    /// All of that may change at any time, and there is no event for most of it.
+    #[inline(always)]
+    pub(crate) fn is_direct(&self, _rcu: ReadSide<'_>) -> bool {
+        let dev = self.as_raw();
+        // SAFETY: The device is valid, by the type invariant, and RCU is held, by which its discipline
+        // and its packet sockets are looked at.
+        unsafe { bindings::nfo_dev_is_queueless(dev) && !bindings::nfo_dev_is_observed(dev) }
     }
 
     /// Its hardware address, where that is an Ethernet address (C: `dev_addr`).

@@ -574,6 +574,34 @@ impl<'a> Skb<'a> {
     }
 }
 
+impl Skb<'_> {
+    /// Sends the packet through a device as [`Self::transmit`] does, but without that: for devices
+    /// that are [direct](Device::is_direct) only. Gives the packet back if it takes more.
+    ///
+    /// Tracepoints of the transmit path do not see it.
+    #[inline(always)]
+    pub(crate) fn transmit_directly(
+        self,
+        device: &Device,
+        counter: Counter<'_>,
+        _rcu: ReadSide<'_>,
+    ) -> Result<(), Self> {
+        let skb = self.raw.as_ptr();
+        // SAFETY: The skb is valid by the type invariant, and the device by its own.
+        if !unsafe { bindings::nfo_skb_is_bare(skb, device.as_raw()) } {
+            return Err(self);
+        }
+        // SAFETY: The skb is ours to give away, by the type invariant; the device is valid. Nobody has
+        // disabled its queue, as the caller has just seen, or the driver says so.
+        if unsafe { bindings::nfo_dev_start_xmit(skb, device.as_raw(), counter.as_raw()) } {
+            mem::forget(self);
+        }
+        // One that the driver does not want is dropped here, as by `dev_queue_xmit`: there is no queue
+        // to put it back into.
+        Ok(())
+    }
+}
+
 /// The segments of a packet, one after the other; those not taken are dropped.
 pub(crate) struct Segments<'a> {
     next: Option<NonNull<bindings::sk_buff>>,

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0
+
+/* Rust's parameters of modules cannot be changed, or seen, once the module is loaded. */
+bool nfo_direct_transmit;
+module_param_named(direct_transmit, nfo_direct_transmit, bool, 0644);
+MODULE_PARM_DESC(direct_transmit,
+		 "New flowtables hand packets to devices without a queue directly (default: off)");
