@@ -86,6 +86,8 @@ static const unsigned int NFO_IPPROTO_TCP = IPPROTO_TCP;
 static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
 static const unsigned int NFO_SKB_GSO_IPXIP4 = SKB_GSO_IPXIP4;
 static const unsigned int NFO_SKB_GSO_IPXIP6 = SKB_GSO_IPXIP6;
+static const bool NFO_CAN_BATCH = IS_ENABLED(CONFIG_NET_CLS_ACT) && !IS_ENABLED(CONFIG_PREEMPT_RT);
+static const unsigned int NFO_CPUS = NR_CPUS;
 static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
 
 static const unsigned int NFO_SWITCHDEV_FDB_ADD = SWITCHDEV_FDB_ADD_TO_DEVICE;
@@ -129,6 +131,18 @@ struct flow_action_entry *nfo_rule_action(struct flow_rule *rule, unsigned int n
 
 /* parameters */
 extern bool nfo_direct_transmit;
+extern unsigned int nfo_batch;
+
+/* batches */
+void nfo_napi_add(struct net_device *dev, struct napi_struct *napi,
+		  int (*poll)(struct napi_struct *, int));
+void nfo_napi_del(struct napi_struct *napi);
+void nfo_napi_schedule(struct napi_struct *napi);
+void *nfo_this_cpu_ptr(void __percpu *area);
+void *nfo_per_cpu_ptr(void __percpu *area, unsigned int cpu);
+unsigned int nfo_next_cpu(unsigned int from);
+bool nfo_skb_can_wait(const struct sk_buff *skb);
+void nfo_skb_receive(struct sk_buff *skb);
 
 /* per-CPU */
 void nfo_this_cpu_inc(u64 __percpu *counter);

@@ -5,6 +5,7 @@
 //! Everything that can turn a packet away comes before the first byte is changed, so that a packet
 //! that is turned away goes on to the classic path untouched.
 
+pub(crate) mod ahead;
 pub(crate) mod parse;
 mod wrapped;
 

@@ -73,6 +73,18 @@ impl<F: Ip> Direction<F> {
         }
     }
 
+    /// Has memory fetch what a packet reads.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        let mut line: *const Self = self;
+        // One line, or two.
+        prefetch(line);
+        if size_of::<Self>() > 64 {
+            line = line.wrapping_byte_add(64);
+            prefetch(line);
+        }
+    }
+
     /// Moves the deadline to `new`, if that is later. True if it is.
     pub(crate) fn refresh_if_later(&self, new: u32) -> bool {
         let old = self.deadline.load(Relaxed);

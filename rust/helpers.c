@@ -5,6 +5,7 @@
  */
 #include "bindings_helper.h"
 
+#include "helpers/batch.c"
 #include "helpers/conntrack.c"
 #include "helpers/device.c"
 #include "helpers/dst.c"

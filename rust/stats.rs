@@ -4,6 +4,7 @@
 //!
 //! Every line is a name and a number. Names only ever get more.
 
+use crate::kernel_net::flowtable::Batches;
 use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::namespace::PerNamespace;
 use crate::kernel_net::percpu::{
@@ -39,7 +40,7 @@ const HARDWARE: usize = ANSWERS + Answer::ALL.len();
 const COUNT: usize = HARDWARE + HardwareEvent::ALL.len();
 
 /// Counts packets that the fast path forwarded.
-pub(crate) struct Forwarded(Counters<2>);
+pub(crate) struct Forwarded(Counters<3>);
 
 impl Forwarded {
     /// Those that left as all packets do.
@@ -53,6 +54,12 @@ impl Forwarded {
     pub(crate) fn direct_packets(&self) -> Counter<'_> {
         self.0.at(1)
     }
+
+    /// Those of either kind, and others, that had to wait for others before.
+    #[inline(always)]
+    pub(crate) fn waited(&self) -> Counter<'_> {
+        self.0.at(2)
+    }
 }
 
 /// A namespace's flowtables and counters.
@@ -60,6 +67,9 @@ impl Forwarded {
 pub(crate) struct NamespaceState {
     pub(crate) forwarded: Forwarded,
     counters: Counters<COUNT>,
+    /// The queues in which packets wait, if a flowtable has ever wanted that.
+    #[pin]
+    batches: SpinLockBh<Option<Arc<Batches<Worker<FlowTable>>>>>,
     /// For events, which concern all flowtables of a namespace.
     #[pin]
     tables: SpinLockBh<KVec<Arc<Worker<FlowTable>>>>,
@@ -104,6 +114,19 @@ impl NamespaceState {
     /// Counts a flow that cannot go to hardware.
     pub(crate) fn unfit(&self, why: Unfit) {
         self.counters.at(UNFIT + why as usize).inc();
+    }
+
+    /// The queues in which packets wait; made if `wanted` and not there yet. Process context; may
+    /// sleep. Fails as [`Batches::new`].
+    pub(crate) fn batches(&self, wanted: bool) -> Result<Option<Arc<Batches<Worker<FlowTable>>>>> {
+        let there = self.batches.lock().clone();
+        if there.is_some() || !wanted {
+            return Ok(there);
+        }
+        // Flowtables of a namespace are made one at a time.
+        let new = Batches::new()?;
+        *self.batches.lock() = Some(new.clone());
+        Ok(Some(new))
     }
 
     /// Adds a flowtable. Any context but hard interrupts.
@@ -183,6 +206,7 @@ impl PerNamespace for NamespaceState {
             pin_init!(Self {
                 forwarded,
                 counters,
+                batches <- new_spinlock_bh!(None, "nft_offload_rs_batches"),
                 tables <- new_spinlock_bh!(KVec::new(), "nft_offload_rs_tables"),
             }),
             GFP_KERNEL,
@@ -204,6 +228,10 @@ impl PerNamespace for NamespaceState {
         let packets = self.forwarded.0.sum(0).wrapping_add(direct);
         seq_print!(file, "packets_forwarded {}\n", packets);
         seq_print!(file, "packets_forwarded_directly {}\n", direct);
+        seq_print!(file, "packets_batched {}\n", self.forwarded.0.sum(2));
+        let batches = self.batches.lock().clone();
+        let served = batches.map_or(0, |batches| batches.served());
+        seq_print!(file, "batches {}\n", served);
         for &why in Bypass::ALL {
             let count = self.counters.sum(BYPASSES + why as usize);
             seq_print!(file, "bypass_{} {}\n", why.name(), count);

@@ -8,6 +8,7 @@
 mod gc;
 pub(crate) mod tunnels;
 
+use crate::fast::ahead;
 use crate::flow::ip::{
     Ip,
     V4,
@@ -29,6 +30,7 @@ use crate::kernel_net::conntrack::{
 use crate::kernel_net::device::Device;
 use crate::kernel_net::flowtable::{
     self,
+    Batches,
     Options, //
 };
 use crate::kernel_net::lock::SpinLockBh;
@@ -148,6 +150,22 @@ impl<F: Stored> Flows<F> {
         rcu: ReadSide<'rcu>,
     ) -> First<'rcu, Flow<F>> {
         self.table.lookup_first(key, rcu)
+    }
+
+    /// Has memory fetch the bucket of a key; returns its hash.
+    #[inline(always)]
+    pub(crate) fn fetch_bucket(&self, key: &F::Key, rcu: ReadSide<'_>) -> u32 {
+        self.table.fetch_bucket(key, rcu)
+    }
+
+    /// The flow that probably has a key with this hash.
+    #[inline(always)]
+    pub(crate) fn likely<'rcu>(
+        &'rcu self,
+        hash: u32,
+        rcu: ReadSide<'rcu>,
+    ) -> Option<Found<'rcu, Flow<F>>> {
+        self.table.likely(hash, rcu)
     }
 
     /// Finds the flow of a packet.
@@ -291,6 +309,10 @@ pub(crate) struct FlowTable {
     /// The namespace's settings, for packets to read; at most a visit of the GC old.
     tcp_timeout: AtomicU32,
     udp_timeout: AtomicU32,
+    /// The namespace's queues, if packets of any flowtable there may wait.
+    batches: Option<Arc<Batches<Worker<FlowTable>>>>,
+    /// With how many flows packets of this one do.
+    batch_from: u32,
     #[pin]
     v4: Flows<V4>,
     #[pin]
@@ -475,10 +497,16 @@ impl flowtable::Type for Worker<FlowTable> {
     fn init(namespace: &Namespace) -> Result<Arc<Self>> {
         let state = Subsystem::<NamespaceState>::of(namespace).ok_or(ENOENT)?;
         let copy = state.clone();
+        let (batch_from, batches) = match switches::batch() {
+            0 => (u32::MAX, state.batches(false)?),
+            flows => (flows, state.batches(true)?),
+        };
         let table = Arc::pin_init(
             Worker::new(try_pin_init!(FlowTable {
                 tcp_timeout: AtomicU32::new(offload_tcp_timeout(namespace)),
                 udp_timeout: AtomicU32::new(offload_udp_timeout(namespace)),
+                batches,
+                batch_from,
                 v4 <- Flows::new(),
                 v6 <- Flows::new(),
                 next_hops <- NextHops::new(switches::direct_transmit()),
@@ -521,5 +549,26 @@ impl flowtable::Type for Worker<FlowTable> {
         rcu: ReadSide<'a>,
     ) -> Verdict<'a> {
         crate::fast::forward_family(self, family, options, skb, rcu)
+    }
+
+    #[inline(always)]
+    fn batches(&self) -> Option<&Batches<Self>> {
+        self.batches.as_deref()
+    }
+
+    type Hint = ahead::Hint;
+
+    fn foresee(&self, family: Family, skb: &Skb<'_>, rcu: ReadSide<'_>) -> Option<ahead::Hint> {
+        if self.len() < self.batch_from {
+            return None;
+        }
+        let hint = ahead::bucket(self, family, skb, rcu)?;
+        self.state.forwarded.waited().inc();
+        Some(hint)
+    }
+
+    #[inline(always)]
+    fn approach(&self, hints: impl Iterator<Item = ahead::Hint> + Clone, rcu: ReadSide<'_>) {
+        ahead::flows(self, hints, rcu);
     }
 }

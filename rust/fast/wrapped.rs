@@ -105,7 +105,7 @@ pub(super) fn forward_session<'a>(
 
 /// The VLAN tag beside a packet.
 #[inline(always)]
-fn tag_of(skb: &Skb<'_>) -> Option<Tag> {
+pub(super) fn tag_of(skb: &Skb<'_>) -> Option<Tag> {
     skb.vlan_tag()
         .and_then(|(ethertype, control)| Tag::vlan(ethertype, control))
 }

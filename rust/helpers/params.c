@@ -5,3 +5,8 @@ bool nfo_direct_transmit;
 module_param_named(direct_transmit, nfo_direct_transmit, bool, 0644);
 MODULE_PARM_DESC(direct_transmit,
 		 "New flowtables hand packets to devices without a queue directly (default: off)");
+
+unsigned int nfo_batch;
+module_param_named(batch, nfo_batch, uint, 0644);
+MODULE_PARM_DESC(batch,
+		 "New flowtables forward packets by the batch when they have so many flows (default: 0, never)");

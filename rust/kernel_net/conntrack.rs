@@ -209,6 +209,19 @@ impl Conn {
         }
     }
 
+    /// The same of what each packet looks at.
+    #[inline(always)]
+    pub(crate) fn prefetch_status(&self) {
+        // SAFETY: As above.
+        prefetch(unsafe { &raw const (*self.as_raw()).status });
+    }
+
+    /// The same of its counters.
+    pub(crate) fn prefetch_counters(&self) {
+        // SAFETY: The entry is valid, by the type invariant; this is only an address.
+        prefetch(unsafe { bindings::nfo_ct_counters(self.as_raw()) });
+    }
+
     /// Marks the entry as offloaded; false if it was already (C: `test_and_set_bit`).
     ///
     /// Of all who try one succeeds, who owes a [`Self::release_offload`]. Fully ordered.

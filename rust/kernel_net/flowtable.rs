@@ -45,6 +45,8 @@
 //!
 //! C header: [`include/net/netfilter/nf_flow_table.h`](srctree/include/net/netfilter/nf_flow_table.h)
 
+mod batch;
+
 use crate::bindings;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::namespace::Namespace;
@@ -54,6 +56,10 @@ use crate::kernel_net::netfilter::{
 };
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::skb::Skb;
+pub(crate) use batch::{
+    Batches,
+    LEN, //
+};
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::{
@@ -125,6 +131,19 @@ pub(crate) trait Type: Send + Sync + Sized + 'static {
         skb: Skb<'a>,
         rcu: ReadSide<'a>,
     ) -> Verdict<'a>;
+
+    /// The queues of the namespace, if packets of any of its flowtables may wait there: see [`batch`].
+    /// Always the same for a flowtable.
+    fn batches(&self) -> Option<&Batches<Self>>;
+
+    /// What is known of a packet that waits.
+    type Hint: Copy;
+
+    /// Has memory fetch what is needed first of a packet, if that may wait. Softirq, under RCU.
+    fn foresee(&self, family: Family, skb: &Skb<'_>, rcu: ReadSide<'_>) -> Option<Self::Hint>;
+
+    /// Has memory fetch what is needed next, of at most [`LEN`] packets. Softirq, under RCU.
+    fn approach(&self, hints: impl Iterator<Item = Self::Hint> + Clone, rcu: ReadSide<'_>);
 }
 
 /// Where C keeps its hash table is room for our pointer.
@@ -142,6 +161,17 @@ unsafe fn content<T: Type>(ft: *mut bindings::nf_flowtable) -> *mut *const T {
     // SAFETY: By the contract; the area is of no use to anybody else, and large enough, as asserted
     // above.
     unsafe { (&raw mut (*ft).rhashtable).cast() }
+}
+
+/// How a flowtable is declared just now.
+///
+/// # Safety
+///
+/// `ft` is a valid flowtable.
+#[inline(always)]
+unsafe fn options(ft: *mut bindings::nf_flowtable) -> Options {
+    // SAFETY: By the contract. The flags may change at any time, and are read once.
+    Options(unsafe { ptr::read_volatile(&raw const (*ft).flags) })
 }
 
 /// The C callbacks of a type.
@@ -197,8 +227,19 @@ impl<T: Type> Adapter<T> {
             match command {
                 bindings::flow_block_command_FLOW_BLOCK_BIND => {
                     T::bind(&this, device, options, priority)?;
+                    if let Some(batches) = this.batches() {
+                        // SAFETY: Both are valid, by the contract.
+                        unsafe { batches.watch(ft, dev) }
+                            .inspect_err(|_| T::unbind(&this, device, options))?;
+                    }
                 }
-                _ => T::unbind(&this, device, options),
+                _ => {
+                    if let Some(batches) = this.batches() {
+                        // SAFETY: As above.
+                        unsafe { batches.unwatch(ft, dev) };
+                    }
+                    T::unbind(&this, device, options);
+                }
             }
             Ok(0)
         })
@@ -239,13 +280,16 @@ impl<T: Type> Adapter<T> {
         };
         // SAFETY: By the contract: hooks run under RCU, with a packet that is theirs, and the
         // flowtable is freed only after a grace period without its hooks. So content and evidence
-        // are good for the call. The flags may change at any time, and are read once.
+        // are good for the call.
         unsafe {
             let ft: *mut bindings::nf_flowtable = private.cast();
             let this: &T = &**content::<T>(ft);
-            let options = Options(ptr::read_volatile(&raw const (*ft).flags));
-            let skb = Skb::from_raw(NonNull::new_unchecked(skb));
-            this.hook(family, options, skb, ReadSide::new()).into_raw()
+            let skb = NonNull::new_unchecked(skb);
+            if let Some(batches) = this.batches() {
+                return batches.receive(ft, this, family, skb);
+            }
+            this.hook(family, options(ft), Skb::from_raw(skb), ReadSide::new())
+                .into_raw()
         }
     }
 }

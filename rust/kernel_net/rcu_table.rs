@@ -389,6 +389,34 @@ impl<T: Object> RcuTable<T> {
         }
     }
 
+    /// Has memory fetch what the first look for a key reads; returns its hash, for [`Self::likely`].
+    #[inline(always)]
+    pub(crate) fn fetch_bucket(&self, key: &T::Key, _rcu: ReadSide<'_>) -> u32 {
+        let hash = self.hash(key);
+        // SAFETY: As in `lookup_first`.
+        let current = unsafe { &*self.current.load(Acquire) };
+        current.fetch(hash);
+        hash
+    }
+
+    /// The object that a look for a key with this hash would most likely find. Its keys are not looked
+    /// at, so that it need not be in the cache.
+    #[inline(always)]
+    pub(crate) fn likely<'rcu>(
+        &'rcu self,
+        hash: u32,
+        _rcu: ReadSide<'rcu>,
+    ) -> Option<Found<'rcu, T>> {
+        // SAFETY: As in `lookup_first`.
+        let what = unsafe { &*self.current.load(Acquire) }.find(hash)?;
+        if what == 0 {
+            return None;
+        }
+        // SAFETY: As in `matching`.
+        let object = unsafe { &*self.arena().at(what >> 1) };
+        Some(Found { object, what })
+    }
+
     /// Finds the object with this key, and says which of its two keys it is.
     ///
     /// Softirq or anywhere else under RCU; takes no lock and writes nothing. An object that is

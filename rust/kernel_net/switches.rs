@@ -14,3 +14,9 @@ pub(crate) fn direct_transmit() -> bool {
     // SAFETY: A plain byte that is always there; it is 0 or 1, whatever is written to the file.
     unsafe { (&raw const bindings::nfo_direct_transmit).read_volatile() }
 }
+
+/// How many flows new flowtables have when they forward packets by the batch; 0 if they never do.
+pub(crate) fn batch() -> u32 {
+    // SAFETY: A word that is always there.
+    unsafe { (&raw const bindings::nfo_batch).read_volatile() }
+}

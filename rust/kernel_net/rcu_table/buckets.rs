@@ -57,6 +57,7 @@
 //! Readers need no lock, but RCU, which the table sees to. Whoever changes an array holds the
 //! table's lock. Nothing here sleeps, but [`Buckets::new`] may.
 
+use crate::kernel_net::memory::prefetch;
 use crate::kernel_net::work::cond_resched;
 use core::ptr::NonNull;
 use core::sync::atomic::{
@@ -211,6 +212,12 @@ impl Buckets {
         // SAFETY: The array has `mask + 1` buckets, by the type invariant, and the number is
         // masked.
         unsafe { at.add(((number / STEP) & self.mask) as usize).as_ref() }
+    }
+
+    /// Has memory fetch the bucket of `hash`.
+    #[inline(always)]
+    pub(super) fn fetch(&self, hash: u32) {
+        prefetch(self.bucket(hash));
     }
 
     /// What the first entry of `hash` stands for, where that is in its own bucket: as good as always

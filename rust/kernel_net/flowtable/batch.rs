@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets by the batch.
+//!
+//! # Problem
+//!
+//! With more flows than fit into the cache a packet waits for memory, several times in a row: for its
+//! bucket, then for its flow, then for its connection. Packets come one after the other, and a hook
+//! may not see the next one before it has given its verdict on this one.
+//!
+//! # Algorithm
+//!
+//! The hook puts the packet into a queue of its CPU, has memory fetch what is needed first, and says
+//! that it has stolen the packet. When the queue is full, or when the CPU has no more packets for
+//! now, all of them are served: first memory is told what else is needed, of all packets, stage by
+//! stage; then each packet goes through [`Type::hook`], in the order in which they came. Those that
+//! it accepts go on into the stack from where they would have left the hook.
+//!
+//! ```text
+//!   driver --> hook --> queue of the CPU --+--> stage 1, 2, ... for all --> hook for each --> out
+//!                |                         |                                          \--> stack
+//!                |      full, or: NAPI poll, in the same round of softirqs
+//!                \--> not for the queue: the queue is served, then the packet
+//! ```
+//!
+//! # Order
+//!
+//! No packet overtakes another that came in by the same CPU before it: all that a batching
+//! flowtable's devices receive comes by its hook, where a packet either goes to the end of the queue,
+//! or has the queue served before it goes on itself. When a device is taken out of the flowtable, its
+//! packets do not come by any more, though some may wait: so each device has a second hook, the
+//! guard, behind the first, which has the queue served, too, and stays until it is empty. There is one
+//! queue for all flowtables of a namespace, so that this also holds when one takes the place of
+//! another.
+//!
+//! A packet that is served, and so goes on into the stack, may come by a hook once more, by a VLAN
+//! device above for instance. The packets behind it in the queue came later: it does not wait for
+//! them.
+//!
+//! # What waits
+//!
+//! A packet goes on as it would have done without the queue, if nobody between the hook and the
+//! stack had anything to do with it. So none is put into the queue if there are other ingress hooks,
+//! generic XDP, or a device below, whose taps would miss it; see `nfo_skb_can_wait`.
+//!
+//! # Context and locking
+//!
+//! The queue of a CPU is used in softirq, or with bottom halves disabled, on that CPU only; when the
+//! CPU goes away its NAPI instance moves to another one, and nobody else uses the queue. Packets wait
+//! with nothing but a pointer to their device and flowtable: who takes a device out of a flowtable
+//! waits for the queues, as does who frees the flowtable.
+//!
+//! C headers: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h),
+//! [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
+
+use super::{
+    content,
+    options,
+    Type, //
+};
+use crate::bindings;
+use crate::kernel_net::lock::SpinLockBh;
+use crate::kernel_net::netfilter::{
+    unsupported,
+    Family, //
+};
+use crate::kernel_net::rcu::{
+    synchronize_rcu,
+    ReadSide, //
+};
+use crate::kernel_net::skb::Skb;
+use crate::new_spinlock_bh;
+use core::cell::{
+    Cell,
+    UnsafeCell, //
+};
+use core::mem::MaybeUninit;
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{
+        Acquire,
+        Relaxed,
+        Release, //
+    }, //
+};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// The most packets that wait: more would not be in the cache any more when they are served.
+pub(crate) const LEN: usize = 32;
+
+/// A packet that waits.
+struct Packet<T: Type> {
+    skb: NonNull<bindings::sk_buff>,
+    flowtable: *mut bindings::nf_flowtable,
+    family: Family,
+    hint: T::Hint,
+}
+
+/// The queue of a CPU.
+///
+/// # Invariants
+///
+/// The first `len` of `packets` are initialised. Their flowtables have content `T`, and stay until
+/// somebody has seen `len` to be zero, or `served` to have changed.
+#[repr(C)]
+struct Queue<T: Type> {
+    napi: UnsafeCell<bindings::napi_struct>,
+    /// Written by the CPU only.
+    len: AtomicU32,
+    /// How many times it was emptied.
+    served: AtomicU32,
+    /// Its packets are being served.
+    busy: Cell<bool>,
+    packets: UnsafeCell<[MaybeUninit<Packet<T>>; LEN]>,
+}
+
+/// The second hook of a device, behind that of a flowtable.
+struct Guard {
+    ops: KBox<bindings::nf_hook_ops>,
+    flowtable: *mut bindings::nf_flowtable,
+}
+
+// SAFETY: The hook is registered and unregistered in any task; the pointer is only compared.
+unsafe impl Send for Guard {}
+
+/// The queues of a namespace.
+///
+/// # Invariants
+///
+/// `device` is a dummy, and `queues` an area of each CPU with an initialised [`Queue`], whose NAPI
+/// instance is one of that device.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Batches<T: Type> {
+    device: NonNull<bindings::net_device>,
+    queues: NonNull<Queue<T>>,
+    #[pin]
+    guards: SpinLockBh<KVec<Guard>>,
+}
+
+// SAFETY: The area may be freed by any task. Packets are not sent to other CPUs: queues are used by
+// their own ones only.
+unsafe impl<T: Type> Send for Batches<T> {}
+// SAFETY: Each CPU uses its own queue, with bottom halves disabled; others read the two counters, which
+// are atomic, and the list of guards is under a lock.
+unsafe impl<T: Type> Sync for Batches<T> {}
+
+impl<T: Type> Batches<T> {
+    /// Empty queues for all CPUs. Process context; may sleep.
+    ///
+    /// Fails with `ENOMEM`; with `EOPNOTSUPP` where the kernel cannot take packets back behind the
+    /// ingress hooks, or lets other softirqs in between.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        if !bindings::NFO_CAN_BATCH {
+            return Err(unsupported());
+        }
+        let size = size_of::<Queue<T>>();
+        // SAFETY: Any size and alignment may be asked for.
+        let queues = NonNull::new(unsafe {
+            bindings::pcpu_alloc_noprof(
+                size,
+                align_of::<Queue<T>>(),
+                false,
+                bindings::NFO_GFP_KERNEL,
+            )
+        })
+        .ok_or(ENOMEM)?;
+        // SAFETY: May be called in process context.
+        let Some(device) = NonNull::new(unsafe { bindings::alloc_netdev_dummy(0) }) else {
+            // SAFETY: Just allocated.
+            unsafe { bindings::free_percpu(queues.as_ptr()) };
+            return Err(ENOMEM);
+        };
+        let queues: NonNull<Queue<T>> = queues.cast();
+        // INVARIANT: The area comes zeroed, and all zero is an empty queue but for the NAPI instance,
+        // which is made here.
+        for cpu in cpus() {
+            // SAFETY: The area has a queue for each possible CPU, and stays where it is until the
+            // instance is deleted.
+            unsafe {
+                let queue: *mut Queue<T> =
+                    bindings::nfo_per_cpu_ptr(queues.as_ptr().cast(), cpu).cast();
+                bindings::nfo_napi_add(device.as_ptr(), (*queue).napi.get(), Some(Self::poll));
+            }
+        }
+        Arc::pin_init(
+            pin_init!(Self {
+                device,
+                queues,
+                guards <- new_spinlock_bh!(KVec::new(), "nft_offload_rs_guards"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// The queue of this CPU. Bottom halves are disabled.
+    #[inline(always)]
+    fn here(&self) -> &Queue<T> {
+        // SAFETY: The area has an initialised queue for each CPU, by the type invariant, and goes
+        // with `self`.
+        unsafe { &*bindings::nfo_this_cpu_ptr(self.queues.as_ptr().cast()).cast() }
+    }
+
+    /// Takes a packet from a hook: into the queue, or on at once. The return value of the hook.
+    ///
+    /// # Safety
+    ///
+    /// As in the hook itself: `flowtable` is live, `this` its content, and `skb` the hook's packet.
+    #[inline(never)]
+    pub(super) unsafe fn receive(
+        &self,
+        flowtable: *mut bindings::nf_flowtable,
+        this: &T,
+        family: Family,
+        skb: NonNull<bindings::sk_buff>,
+    ) -> u32 {
+        let queue = self.here();
+        // SAFETY: Hooks run under RCU.
+        let rcu = unsafe { ReadSide::new() };
+        // SAFETY: By the contract the packet is ours.
+        let packet = unsafe { Skb::from_raw(skb) };
+        // A packet that is being served may come by another hook.
+        let serving = queue.busy.get();
+        // SAFETY: The packet is valid, and RCU held.
+        if !serving && unsafe { bindings::nfo_skb_can_wait(skb.as_ptr()) } {
+            if let Some(hint) = this.foresee(family, &packet, rcu) {
+                core::mem::forget(packet);
+                let packet = Packet {
+                    skb,
+                    flowtable,
+                    family,
+                    hint,
+                };
+                // SAFETY: Bottom halves are disabled on this CPU, and nobody is serving the queue. The
+                // flowtable's hook is registered, or was when this section of RCU began: who frees
+                // it waits for the section, and then for the queue.
+                unsafe { queue.push(packet) };
+                return bindings::NF_STOLEN;
+            }
+        }
+        if !serving {
+            queue.serve();
+        }
+        // SAFETY: By the contract the flowtable is live.
+        this.hook(family, unsafe { options(flowtable) }, packet, rcu)
+            .into_raw()
+    }
+
+    /// Serves the queue of a NAPI instance.
+    ///
+    /// # Safety
+    ///
+    /// Only for NAPI, with an instance that is in a queue of this type.
+    unsafe extern "C" fn poll(napi: *mut bindings::napi_struct, _budget: c_int) -> c_int {
+        // SAFETY: The instance is the first field of a queue, which lives longer.
+        let queue = unsafe { &*napi.cast::<Queue<T>>() };
+        // Before the queue is empty, so that who puts something in afterwards schedules it anew.
+        // What it has done others had on their budget.
+        // SAFETY: Called from its poll function.
+        unsafe { bindings::napi_complete_done(napi, 0) };
+        if !queue.busy.get() {
+            queue.serve();
+        }
+        0
+    }
+
+    /// The second hook of a device: no packet goes past those that wait.
+    ///
+    /// # Safety
+    ///
+    /// Only for netfilter, with a queue's area of this type as private data.
+    unsafe extern "C" fn guard(
+        private: *mut c_void,
+        _skb: *mut bindings::sk_buff,
+        _state: *const bindings::nf_hook_state,
+    ) -> c_uint {
+        // SAFETY: By the contract; the hook is unregistered before the area is freed, a grace period
+        // later.
+        let queue: &Queue<T> = unsafe { &*bindings::nfo_this_cpu_ptr(private).cast() };
+        if queue.len.load(Relaxed) != 0 && !queue.busy.get() {
+            queue.serve();
+        }
+        bindings::NF_ACCEPT
+    }
+
+    /// A device begins to belong to a flowtable: before its hook is registered. Process context; may
+    /// sleep.
+    ///
+    /// # Safety
+    ///
+    /// `flowtable` and `device` are valid.
+    pub(super) unsafe fn watch(
+        &self,
+        flowtable: *mut bindings::nf_flowtable,
+        device: *mut bindings::net_device,
+    ) -> Result {
+        let ops = KBox::new(
+            bindings::nf_hook_ops {
+                hook: Some(Self::guard),
+                dev: device,
+                priv_: self.queues.as_ptr().cast(),
+                // CAST: Small numbers.
+                pf: bindings::NFPROTO_NETDEV as u8,
+                hooknum: bindings::nf_dev_hooks_NF_NETDEV_INGRESS,
+                priority: c_int::MAX,
+                ..Default::default()
+            },
+            GFP_KERNEL,
+        )?;
+        let mut guard = Guard { ops, flowtable };
+        // Room first, so that nothing can fail when it is registered.
+        let mut room = KVec::with_capacity(1, GFP_KERNEL)?;
+        // SAFETY: The device is valid, and so is its namespace; the operations stay in their box until
+        // they are unregistered.
+        kernel::error::to_result(unsafe {
+            bindings::nf_register_net_hook(bindings::nfo_dev_net(device), &raw mut *guard.ops)
+        })?;
+        let mut guards = self.guards.lock();
+        if guards.reserve(1, GFP_ATOMIC).is_ok() {
+            let _ = guards.push(guard, GFP_ATOMIC);
+            return Ok(());
+        }
+        drop(guards);
+        let _ = room.push(guard, GFP_KERNEL);
+        // SAFETY: Registered above.
+        unsafe { Self::unregister(room) };
+        Err(ENOMEM)
+    }
+
+    /// A device has ceased to belong to a flowtable: after its hook was unregistered. Returns when no
+    /// packet waits any more that it brought. Process context; sleeps.
+    ///
+    /// # Safety
+    ///
+    /// `device` is valid.
+    pub(super) unsafe fn unwatch(
+        &self,
+        flowtable: *mut bindings::nf_flowtable,
+        device: *mut bindings::net_device,
+    ) {
+        // Who was in the hook has left it then, and nobody puts anything into a queue any more.
+        // SAFETY: Process context, where sleeping is allowed, by the contract.
+        unsafe { bindings::synchronize_net() };
+        self.wait();
+        let mut gone = KVec::new();
+        {
+            let mut guards = self.guards.lock();
+            let place = guards
+                .iter()
+                .position(|guard| guard.flowtable == flowtable && guard.ops.dev == device);
+            if let Some(Ok(guard)) = place.map(|place| guards.remove(place)) {
+                drop(guards);
+                let _ = gone.push(guard, GFP_KERNEL);
+            }
+        }
+        // SAFETY: What is in the list is registered.
+        unsafe { Self::unregister(gone) };
+    }
+
+    /// Unregisters guards.
+    ///
+    /// # Safety
+    ///
+    /// They are registered, and the devices valid.
+    unsafe fn unregister(guards: KVec<Guard>) {
+        for guard in guards {
+            // SAFETY: By the contract.
+            unsafe {
+                let net = bindings::nfo_dev_net(guard.ops.dev);
+                bindings::nf_unregister_net_hook(net, &raw const *guard.ops);
+            }
+        }
+    }
+
+    /// The queues of all CPUs.
+    fn all(&self) -> impl Iterator<Item = &Queue<T>> {
+        cpus().map(|cpu| {
+            // SAFETY: There is a queue for each possible CPU, by the type invariant.
+            unsafe { &*bindings::nfo_per_cpu_ptr(self.queues.as_ptr().cast(), cpu).cast() }
+        })
+    }
+
+    /// How many times packets were served together, on all CPUs. May wrap around. Any context.
+    pub(crate) fn served(&self) -> u32 {
+        let add = |sum: u32, queue: &Queue<T>| sum.wrapping_add(queue.served.load(Relaxed));
+        self.all().fold(0, add)
+    }
+
+    /// Waits until all packets have been served that wait now.
+    fn wait(&self) {
+        for queue in self.all() {
+            // Both pair with those of `serve`.
+            let before = queue.served.load(Acquire);
+            while queue.len.load(Acquire) != 0 && queue.served.load(Acquire) == before {
+                // SAFETY: Process context, by the contract of the callers.
+                unsafe { bindings::msleep(1) };
+            }
+        }
+    }
+}
+
+impl<T: Type> Queue<T> {
+    /// Adds a packet, and serves the queue if it is full.
+    ///
+    /// # Safety
+    ///
+    /// Only on the CPU of the queue, with bottom halves disabled, and not while it is being served. The
+    /// packet is given away; its flowtable has content `T`, and who frees it waits for the queue.
+    unsafe fn push(&self, packet: Packet<T>) {
+        let len = self.len.load(Relaxed);
+        // SAFETY: By the contract nobody else uses the array.
+        let packets = unsafe { &mut *self.packets.get() };
+        if let Some(place) = packets.get_mut(len as usize) {
+            place.write(packet);
+            self.len.store(len + 1, Relaxed);
+        }
+        if len == 0 {
+            // SAFETY: The instance is enabled, and softirqs of this CPU run it.
+            unsafe { bindings::nfo_napi_schedule(self.napi.get()) };
+        }
+        if len as usize + 1 >= LEN {
+            self.serve();
+        }
+    }
+
+    /// Serves the packets that wait, in the order in which they came. On the CPU of the queue, with bottom
+    /// halves disabled, and not while it is being served.
+    #[inline(never)]
+    fn serve(&self) {
+        let len = self.len.load(Relaxed) as usize;
+        if len == 0 {
+            return;
+        }
+        self.busy.set(true);
+        let guard = kernel::sync::rcu::read_lock();
+        let rcu = ReadSide::of(&guard);
+        // SAFETY: Nobody puts anything in while `busy` is set, and as many are initialised, by the type
+        // invariant.
+        let packets: &[Packet<T>] = unsafe {
+            let packets = (*self.packets.get()).get(..len).unwrap_or(&[]);
+            &*(ptr::from_ref(packets) as *const [Packet<T>])
+        };
+        // As good as always all of them are of the same flowtable.
+        for packets in packets.chunk_by(|a, b| a.flowtable == b.flowtable) {
+            let [first, ..] = packets else { break };
+            // SAFETY: The flowtable is live, by the type invariant.
+            let this = unsafe { &**content::<T>(first.flowtable) };
+            this.approach(packets.iter().map(|packet| packet.hint), rcu);
+        }
+        for packet in packets {
+            // SAFETY: As above. The packet is ours, and given on here, once.
+            unsafe {
+                let this = &**content::<T>(packet.flowtable);
+                let options = options(packet.flowtable);
+                let skb = Skb::from_raw(packet.skb);
+                if this.hook(packet.family, options, skb, rcu).into_raw() == bindings::NF_ACCEPT {
+                    bindings::nfo_skb_receive(packet.skb.as_ptr());
+                }
+            }
+        }
+        // Both pair with those of `wait`: what they were for is done.
+        self.len.store(0, Release);
+        self.served
+            .store(self.served.load(Relaxed).wrapping_add(1), Release);
+        self.busy.set(false);
+    }
+}
+
+#[pinned_drop]
+impl<T: Type> PinnedDrop for Batches<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // No flowtable is left, and with the last device of the last one the queues were empty.
+        for cpu in cpus() {
+            // SAFETY: Made by `new` for each possible CPU, by the type invariant.
+            unsafe {
+                let queue: *mut Queue<T> =
+                    bindings::nfo_per_cpu_ptr(self.queues.as_ptr().cast(), cpu).cast();
+                bindings::nfo_napi_del((*queue).napi.get());
+            }
+        }
+        synchronize_rcu();
+        // SAFETY: Made by `new`; nobody has either any more, after a grace period without guards.
+        unsafe {
+            bindings::free_netdev(self.device.as_ptr());
+            bindings::free_percpu(self.queues.as_ptr().cast());
+        }
+    }
+}
+
+/// All CPUs that there can be.
+fn cpus() -> impl Iterator<Item = u32> {
+    // SAFETY: Looks at a mask that never changes; behind the last one it gives a larger number than any.
+    let next = |from| Some(unsafe { bindings::nfo_next_cpu(from) });
+    core::iter::successors(next(0), move |&cpu| next(cpu.wrapping_add(1)))
+        .take_while(|&cpu| cpu < bindings::NFO_CPUS)
+}
