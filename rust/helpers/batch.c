@@ -11,10 +11,11 @@ void nfo_napi_add(struct net_device *dev, struct napi_struct *napi,
 	napi_enable(napi);
 }
 
+/* Somebody may still be looking at it, for a grace period. */
 void nfo_napi_del(struct napi_struct *napi)
 {
 	napi_disable(napi);
-	netif_napi_del(napi);
+	__netif_napi_del(napi);
 }
 
 void nfo_napi_schedule(struct napi_struct *napi)
