@@ -6,16 +6,11 @@
  */
 
 #include <linux/hrtimer.h>
-#include <linux/kstrtox.h>
 #include <linux/sched.h>
+#include <linux/sched/prio.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
-#include <uapi/linux/sched/types.h>
 
 #include "nfo_bench.h"
-
-#define BENCH_WAKES_NS	20000
-#define BENCH_WAKES_MAX	(10 * 60 * 1000)	/* ms */
 
 struct bench_wakes {
 	u64 number;
@@ -24,9 +19,10 @@ struct bench_wakes {
 	struct bench_hist hist;
 };
 
-static int bench_wakes_sleep(struct bench_wakes *wakes, u64 duration, u64 period)
+static int bench_wakes_sleep(void *found, u64 duration, u32 period)
 {
 	ktime_t end = ktime_add_ns(ktime_get(), duration), wanted;
+	struct bench_wakes *wakes = found;
 	u64 late;
 
 	do {
@@ -45,46 +41,27 @@ static int bench_wakes_sleep(struct bench_wakes *wakes, u64 duration, u64 period
 	return 0;
 }
 
-/* wakes MILLISECONDS [NS] */
+static void bench_wakes_tell(const void *found)
+{
+	const struct bench_wakes *wakes = found;
+
+	bench_result_add("wakes", wakes->number);
+	bench_result_add("ns", wakes->sum);
+	bench_result_add("longest_ns", wakes->longest);
+	bench_result_add_hist(&wakes->hist);
+}
+
+/* wakes MILLISECONDS [NS]: asleep for NS at a time */
 int bench_do_wakes(int argc, char **argv)
 {
-	struct sched_attr urgent = {
-		.size		= sizeof(urgent),
-		.sched_policy	= SCHED_FIFO,
-		.sched_priority	= MAX_RT_PRIO - 2,
+	static const struct bench_watch watch = {
+		.policy		= SCHED_FIFO,
+		.priority	= MAX_RT_PRIO - 2,
+		.ns		= 20000,
+		.size		= sizeof(struct bench_wakes),
+		.look		= bench_wakes_sleep,
+		.tell		= bench_wakes_tell,
 	};
-	struct sched_attr before = {
-		.size		= sizeof(before),
-		.sched_policy	= current->policy,
-		.sched_nice	= task_nice(current),
-		.sched_priority	= current->rt_priority,
-	};
-	unsigned int ms, period = BENCH_WAKES_NS;
-	struct bench_wakes *wakes;
-	int err;
 
-	err = kstrtouint(argv[1], 0, &ms);
-	if (!err && argc > 2)
-		err = kstrtouint(argv[2], 0, &period);
-	if (err)
-		return err;
-	if (ms > BENCH_WAKES_MAX)
-		return -EINVAL;
-
-	wakes = kzalloc_obj(*wakes);
-	if (!wakes)
-		return -ENOMEM;
-	err = sched_setattr_nocheck(current, &urgent);
-	if (!err) {
-		err = bench_wakes_sleep(wakes, (u64)ms * NSEC_PER_MSEC, period);
-		sched_setattr_nocheck(current, &before);
-	}
-	if (!err) {
-		bench_result_add("wakes", wakes->number);
-		bench_result_add("ns", wakes->sum);
-		bench_result_add("longest_ns", wakes->longest);
-		bench_result_add_hist(&wakes->hist);
-	}
-	kfree(wakes);
-	return err;
+	return bench_watch_run(&watch, argc, argv);
 }

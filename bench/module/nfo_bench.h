@@ -15,6 +15,7 @@
  *   bench_loop.c      the loop that measures
  *   bench_run.c       the commands "run" and "run2"
  *   bench_make.c      "make": connections and flows, by the classic path
+ *   bench_watch.c     watching the others, as a task that is not treated like them
  *   bench_gaps.c      "gaps": what is taken from everyone else
  *   bench_wakes.c     "wakes": how long the CPU is not to be had
  *   bench_workers.c   "workers": what is done in the background
@@ -287,6 +288,19 @@ void bench_sent_exit(void);
 /* bench_device.c */
 int bench_device_init(void);
 void bench_device_exit(void);
+
+/* bench_watch.c */
+
+/* A command that watches: NAME MILLISECONDS [NS]. */
+struct bench_watch {
+	u32 policy, priority;	/* of the task for as long */
+	u32 ns;			/* if it is not said */
+	size_t size;		/* of what is found, which begins as zeros */
+	int (*look)(void *found, u64 duration, u32 ns);
+	void (*tell)(const void *found);
+};
+
+int bench_watch_run(const struct bench_watch *watch, int argc, char **argv);
 
 /* bench_run.c, bench_make.c, bench_gaps.c, bench_wakes.c, bench_workers.c,
  * bench_demote.c */
