@@ -16,6 +16,10 @@
  *	  digest	as hook, and what becomes of it is made into a number
  *	  receive	new packets, by netif_receive_skb()
  *	  alloc		all of receive but that
+ *	  feed		new packets, made by the dozen, given to the hook, and until all that it
+ *			kept have left: making and freeing them is not in the time
+ *	  feed-digest	as feed, and what leaves is made into a number
+ *	  feed-nothing	all of feed but the hook
  *   run2 MODE ID[,ID...] COUNT START1 START2
  *	the same on two CPUs at once
  *   gaps MILLISECONDS [NS]

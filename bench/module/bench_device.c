@@ -31,6 +31,10 @@ static netdev_tx_t bench_device_xmit(struct sk_buff *skb, struct net_device *dev
 				dev_consume_skb_any(skb);
 			return NETDEV_TX_OK;
 		}
+		if (loop->collects) {
+			__skb_queue_tail(&loop->back, skb);
+			return NETDEV_TX_OK;
+		}
 	}
 
 	dev_sw_netstats_tx_add(dev, 1, skb->len);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The loop that measures. It must cost little, and the same whoever is measured: what differs from
- * mode to mode is decided when it is compiled.
+ * The loop that measures, by one packet again and again. It must cost little, and the same whoever
+ * is measured: what differs from mode to mode is decided when it is compiled.
  */
 
-#include <linux/etherdevice.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter_netdev.h>
 #include <linux/rcupdate.h>
@@ -100,18 +99,6 @@ static noinline void bench_loop_unusual(struct bench_loop *loop, unsigned int ve
  * The modes.
  */
 
-static __always_inline const struct bench_shot *bench_loop_next(struct bench_loop *loop,
-								unsigned int *turn, u32 *n)
-{
-	*turn = loop->turn;
-	*n = loop->order[loop->next];
-	if (++loop->turn == loop->num_shots)
-		loop->turn = 0;
-	if (++loop->next == loop->order_len)
-		loop->next = 0;
-	return &loop->shots[*turn];
-}
-
 static __always_inline void bench_loop_hook(struct bench_loop *loop, const struct bench_shot *shot,
 					    unsigned int turn, bool digests, bool marked)
 {
@@ -170,33 +157,6 @@ static __always_inline void bench_loop_many(struct bench_loop *loop, unsigned in
 	}
 }
 
-/* Packets of their own, as a driver makes them: whoever has one in the end frees it. */
-static __always_inline void bench_loop_many_raw(struct bench_loop *loop, unsigned int num,
-						const bool receive)
-{
-	const struct bench_shot *shot;
-	struct sk_buff *skb;
-	unsigned int turn;
-	u32 n;
-
-	while (num--) {
-		shot = bench_loop_next(loop, &turn, &n);
-		skb = netdev_alloc_skb_ip_align(shot->dev, shot->frame.len);
-		if (unlikely(!skb)) {
-			loop->err = -ENOMEM;
-			return;
-		}
-		bench_frame_write(skb_put(skb, shot->frame.len), &shot->frame, n);
-		skb->protocol = eth_type_trans(skb, shot->dev);
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-		if (receive)
-			netif_receive_skb(skb);
-		else
-			dev_consume_skb_any(skb);
-		loop->packets++;
-	}
-}
-
 static void bench_loop_mode(struct bench_loop *loop, unsigned int num)
 {
 	switch (loop->mode) {
@@ -212,10 +172,6 @@ static void bench_loop_mode(struct bench_loop *loop, unsigned int num)
 		return bench_loop_many(loop, num, BENCH_DIGEST, false);
 	case BENCH_XMIT:
 		return bench_loop_many(loop, num, BENCH_XMIT, false);
-	case BENCH_RECEIVE:
-		return bench_loop_many_raw(loop, num, true);
-	case BENCH_ALLOC:
-		return bench_loop_many_raw(loop, num, false);
 	default:
 		loop->err = -EINVAL;
 	}
@@ -226,7 +182,7 @@ static void bench_loop_mode(struct bench_loop *loop, unsigned int num)
  */
 
 /* Hooks may go at any time, but not while RCU is held. */
-static bool bench_loop_find_hooks(struct bench_loop *loop)
+bool bench_loop_find_hooks(struct bench_loop *loop)
 {
 	unsigned int i;
 
@@ -264,7 +220,9 @@ static void bench_loop_batch(struct bench_loop *loop, unsigned int num)
 int bench_loop_start(struct bench_loop *loop, u32 start)
 {
 	loop->keeps = !bench_mode_is_raw(loop->mode);
-	loop->digests = loop->mode == BENCH_DIGEST;
+	loop->digests = loop->mode == BENCH_DIGEST || loop->mode == BENCH_FEED_DIGEST;
+	loop->collects = bench_mode_feeds(loop->mode);
+	__skb_queue_head_init(&loop->back);
 	if (!loop->order_len)
 		return -ENODATA;
 	loop->next = start % loop->order_len;
@@ -278,7 +236,10 @@ int bench_loop_run(struct bench_loop *loop, u64 count)
 	while (count && !loop->err) {
 		unsigned int num = min_t(u64, count, BENCH_BATCH);
 
-		bench_loop_batch(loop, num);
+		if (bench_mode_is_raw(loop->mode))
+			bench_dozen(loop, num);
+		else
+			bench_loop_batch(loop, num);
 		count -= num;
 		if (fatal_signal_pending(current) || READ_ONCE(loop->stop))
 			loop->err = -EINTR;

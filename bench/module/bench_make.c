@@ -4,7 +4,6 @@
  * classic path.
  */
 
-#include <linux/etherdevice.h>
 #include <linux/kstrtox.h>
 #include <linux/netdevice.h>
 #include <linux/nsproxy.h>
@@ -29,12 +28,9 @@ static int bench_make_packet(struct bench_making *making, const struct bench_sho
 	struct sk_buff *skb;
 	u64 ns;
 
-	skb = netdev_alloc_skb_ip_align(shot->dev, shot->frame.len);
+	skb = bench_shot_packet(shot, n);
 	if (!skb)
 		return -ENOMEM;
-	bench_frame_write(skb_put(skb, shot->frame.len), &shot->frame, n);
-	skb->protocol = eth_type_trans(skb, shot->dev);
-	skb->ip_summed = CHECKSUM_UNNECESSARY;
 
 	local_bh_disable();
 	this_cpu_write(bench_current, &making->loop);

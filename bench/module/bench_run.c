@@ -18,12 +18,15 @@ module_param_named(markers, bench_markers, bool, 0644);
 MODULE_PARM_DESC(markers, "mark the beginning and the end of each hook for an emulator");
 
 static const char *const bench_modes[] = {
-	[BENCH_BUILD]	= "build",
-	[BENCH_HOOK]	= "hook",
-	[BENCH_XMIT]	= "xmit",
-	[BENCH_DIGEST]	= "digest",
-	[BENCH_RECEIVE]	= "receive",
-	[BENCH_ALLOC]	= "alloc",
+	[BENCH_BUILD]		= "build",
+	[BENCH_HOOK]		= "hook",
+	[BENCH_XMIT]		= "xmit",
+	[BENCH_DIGEST]		= "digest",
+	[BENCH_RECEIVE]		= "receive",
+	[BENCH_ALLOC]		= "alloc",
+	[BENCH_FEED]		= "feed",
+	[BENCH_FEED_DIGEST]	= "feed-digest",
+	[BENCH_FEED_NOTHING]	= "feed-nothing",
 };
 
 /* What a loop is about: MODE ID[,ID...] COUNT. The shots are to be freed. */

@@ -49,21 +49,29 @@ static int bench_shot_untag(struct bench_frame *frame)
 	return 0;
 }
 
-/* As a driver does, and then __netif_receive_skb_core(). NULL if the frame is broken. */
+/*
+ * What __netif_receive_skb_core() does to a driver's packet before it asks a hook. NULL if the frame
+ * is broken: it is freed then.
+ */
+struct sk_buff *bench_packet_arrive(struct sk_buff *skb)
+{
+	skb_reset_network_header(skb);
+	skb_reset_transport_header(skb);
+	skb_reset_mac_len(skb);
+	skb->skb_iif = skb->dev->ifindex;
+	if (eth_type_vlan(skb->protocol))
+		skb = skb_vlan_untag(skb);
+	return skb;
+}
+
+/* As a driver does, with room for all that may be written later. */
 static struct sk_buff *bench_shot_receive(struct bench_shot *shot, struct sk_buff *skb)
 {
 	skb_reserve(skb, BENCH_RESERVE);
 	skb_put_data(skb, shot->frame.bytes, shot->frame.len);
 	skb->protocol = eth_type_trans(skb, shot->dev);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
-
-	skb_reset_network_header(skb);
-	skb_reset_transport_header(skb);
-	skb_reset_mac_len(skb);
-	skb->skb_iif = shot->dev->ifindex;
-	if (eth_type_vlan(skb->protocol))
-		skb = skb_vlan_untag(skb);
-	return skb;
+	return bench_packet_arrive(skb);
 }
 
 static int bench_shot_fill(struct bench_shot *shot)
@@ -85,15 +93,12 @@ static int bench_shot_fill(struct bench_shot *shot)
 	memcpy(shot->frame.bytes, skb_mac_header(skb), shot->frame.len);
 	memcpy(&shot->image, skb, offsetof(struct sk_buff, tail));
 	consume_skb(skb);
-
-	nf_hook_state_init(&shot->state, NF_NETDEV_INGRESS, NFPROTO_NETDEV, shot->dev, NULL, NULL,
-			   dev_net(shot->dev), NULL);
 	return err;
 }
 
 /*
- * One for each number, even the same twice. `hooked` ones are for a hook; others have a frame and a
- * device only.
+ * One for each number, even the same twice. `hooked` ones are for the one packet of a loop; others
+ * are for packets of their own, and have a frame and a device only.
  */
 struct bench_shot *bench_shots_alloc(struct net *net, const u8 *ids, unsigned int num, bool hooked)
 {
@@ -115,6 +120,8 @@ struct bench_shot *bench_shots_alloc(struct net *net, const u8 *ids, unsigned in
 			err = -ENETDOWN;
 		else if (hooked)
 			err = bench_shot_fill(&shots[i]);
+		nf_hook_state_init(&shots[i].state, NF_NETDEV_INGRESS, NFPROTO_NETDEV, shots[i].dev,
+				   NULL, NULL, net, NULL);
 	}
 	if (err) {
 		bench_shots_free(shots, num);

@@ -13,6 +13,7 @@
  *   bench_shot.c      a template made ready for the loop
  *   bench_learn.c     what a hook hands over to a device
  *   bench_loop.c      the loop that measures
+ *   bench_dozens.c    the same by packets of their own, which may leave later
  *   bench_run.c       the commands "run" and "run2"
  *   bench_make.c      "make": connections and flows, by the classic path
  *   bench_watch.c     watching the others, as a task that is not treated like them
@@ -27,6 +28,7 @@
 #ifndef NFO_BENCH_H
 #define NFO_BENCH_H
 
+#include <linux/etherdevice.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/ktime.h>
@@ -206,7 +208,21 @@ struct bench_shot {
 	struct bench_frame frame;
 };
 
+/* A packet of its own, as a driver makes it; or NULL. */
+static __always_inline struct sk_buff *bench_shot_packet(const struct bench_shot *shot, u32 n)
+{
+	struct sk_buff *skb = netdev_alloc_skb_ip_align(shot->dev, shot->frame.len);
+
+	if (unlikely(!skb))
+		return NULL;
+	bench_frame_write(skb_put(skb, shot->frame.len), &shot->frame, n);
+	skb->protocol = eth_type_trans(skb, shot->dev);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	return skb;
+}
+
 struct sk_buff *bench_skb_alloc(void);
+struct sk_buff *bench_packet_arrive(struct sk_buff *skb);
 struct bench_shot *bench_shots_alloc(struct net *net, const u8 *ids, unsigned int num, bool hooked);
 void bench_shots_free(struct bench_shot *shots, unsigned int num);
 
@@ -218,18 +234,29 @@ enum bench_mode {
 	BENCH_DIGEST,
 	BENCH_RECEIVE,
 	BENCH_ALLOC,
+	BENCH_FEED,
+	BENCH_FEED_DIGEST,
+	BENCH_FEED_NOTHING,
 	BENCH_MAKE,		/* no mode of run */
 };
 
 static inline bool bench_mode_has_hook(enum bench_mode mode)
 {
-	return mode == BENCH_HOOK || mode == BENCH_DIGEST;
+	return mode == BENCH_HOOK || mode == BENCH_DIGEST || mode == BENCH_FEED ||
+	       mode == BENCH_FEED_DIGEST || mode == BENCH_FEED_NOTHING;
+}
+
+/* Whether hooks get packets that may leave later. */
+static inline bool bench_mode_feeds(enum bench_mode mode)
+{
+	return mode == BENCH_FEED || mode == BENCH_FEED_DIGEST || mode == BENCH_FEED_NOTHING;
 }
 
 /* Whether packets are made by the dozen, and freed by whoever has them in the end. */
 static inline bool bench_mode_is_raw(enum bench_mode mode)
 {
-	return mode == BENCH_RECEIVE || mode == BENCH_ALLOC || mode == BENCH_MAKE;
+	return mode == BENCH_RECEIVE || mode == BENCH_ALLOC || mode == BENCH_MAKE ||
+	       bench_mode_feeds(mode);
 }
 
 struct bench_learned;
@@ -242,7 +269,8 @@ struct bench_loop {
 	u32 order_len;
 	enum bench_mode mode;
 	bool marked;
-	bool keeps;			/* what is sent comes back to the loop */
+	bool keeps;			/* what is sent comes back to the loop … */
+	bool collects;			/* … or to its list */
 	bool digests;
 
 	unsigned int turn;		/* of the next packet: which shot … */
@@ -250,6 +278,7 @@ struct bench_loop {
 	struct sk_buff *skb;		/* the one packet … */
 	const u8 *head;			/* … and its buffer */
 	struct sk_buff *kept;		/* what was sent */
+	struct sk_buff_head back;	/* the same by the dozen; only with BHs disabled */
 	struct nf_hook_entry hooks[BENCH_TEMPLATES];
 	struct bench_learned *learned;	/* to be filled in, if somebody wants to know */
 	bool stop;
@@ -267,9 +296,25 @@ struct bench_loop {
 /* Whoever sends on this CPU, with BHs disabled. */
 DECLARE_PER_CPU(struct bench_loop *, bench_current);
 
+static __always_inline const struct bench_shot *bench_loop_next(struct bench_loop *loop,
+								unsigned int *turn, u32 *n)
+{
+	*turn = loop->turn;
+	*n = loop->order[loop->next];
+	if (++loop->turn == loop->num_shots)
+		loop->turn = 0;
+	if (++loop->next == loop->order_len)
+		loop->next = 0;
+	return &loop->shots[*turn];
+}
+
+bool bench_loop_find_hooks(struct bench_loop *loop);
 int bench_loop_start(struct bench_loop *loop, u32 start);
 int bench_loop_run(struct bench_loop *loop, u64 count);
 void bench_loop_end(struct bench_loop *loop);
+
+/* bench_dozens.c */
+void bench_dozen(struct bench_loop *loop, unsigned int num);
 
 /* bench_learn.c */
 int bench_learn(struct net *net, struct bench_loop *loop, struct bench_shot *shots);
