@@ -13,6 +13,10 @@ def rows():
         return [line.split() for line in info.readlines()[2:]]
 
 
+def tells():
+    return bool(rows())
+
+
 def objects(name):
     return sum(int(row[1]) for row in rows() if row[0] == name)
 
