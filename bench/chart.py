@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-COLOURS = ["#8593a1", "#d9541e", "#3a7ca5", "#6b8f3c"]
+COLOURS = ["#8593a1", "#d9541e", "#3a7ca5", "#6b8f3c", "#8a5a9e", "#c9a227"]
 FONT = 'font-family="sans-serif" font-size="12"'
 
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The charts of a report: pairs of a file's name and its text."""
+import report_past
 from chart import bars, curves
 from goals import HIT
-from report_text import SIDES, TITLES, label_text
+from report_text import TITLES
 from results import find, median, matches
+from tables import SIDES, label_text
 
 NAMES = ["C", "ours"]
 SHOWN = [
@@ -61,7 +63,7 @@ def ends(cells):
 def others(cells):
     """Of all other parts, a chart for each unit, with what was measured of both."""
     for part in dict.fromkeys(cell["part"] for cell in cells):
-        if part in ("instructions", "time", "ends"):
+        if part in ("instructions", "time", "ends", "past"):
             continue
         mine = [cell for cell in cells if cell["part"] == part and {"c", "rs"} <= set(cell["sides"])]
         for count, unit in enumerate(dict.fromkeys(cell["unit"] for cell in mine)):
@@ -72,5 +74,5 @@ def others(cells):
 
 
 def charts(cells):
-    for make in (instructions, time, ends, others):
+    for make in (instructions, time, ends, others, report_past.charts):
         yield from make(cells)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The report as text: what was to be reached and what was, and a table for each part."""
-import math
-
-from goals import GOALS
+import report_past
+from goals import GOALS, VERDICTS
 from results import median, name_of
+from tables import SIDES, heading, label_text, number, ratio_text, table
 
 TITLES = {
     "instructions": "Instructions per packet, by what is between Ethernet and IP (means over kinds of flows)",
@@ -14,35 +14,8 @@ TITLES = {
     "garbage": "Garbage collection",
     "memory": "Memory",
     "cpus": "From one CPU to two",
+    "past": "Past it: what is done only behind switches, that are off in all of the above",
 }
-VERDICTS = {"goal": "goal reached", "must": "must reached", "short": "SHORT OF MUST"}
-SIDES = {"plain": "plain", "nat": "conntrack+NAT", "c": "C", "rs": "ours"}
-
-
-def number(value):
-    """With three or four figures that count."""
-    if value is None:
-        return "-"
-    if value == 0:
-        return "0"
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(places, 3)}f}"
-
-
-def table(head, rows):
-    """Columns as wide as they need; the first one to the left."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    lines = []
-    for row in [head, *rows]:
-        first = row[0].ljust(widths[0])
-        rest = [word.rjust(width) for word, width in zip(row[1:], widths[1:])]
-        lines.append("  ".join([first, *rest]).rstrip())
-    lines.insert(1, "-" * max(len(line) for line in lines))
-    return "\n".join(lines) + "\n"
-
-
-def heading(words):
-    return f"\n{words}\n{'=' * len(words)}\n"
 
 
 def goals(cells):
@@ -67,27 +40,6 @@ def facts_text(facts):
     options = [option for option in kernels["x86"] if not option.endswith("_TEXT")]
     rows = [[option] + [kernels[name][option] for name in kernels] for option in options]
     return "\n".join(text) + "\n\n" + table(["CONFIG_", *kernels], rows)
-
-
-def label_text(labels):
-    """Labels as words; what is only true or false says its name."""
-    words = []
-    for key, value in labels.items():
-        if isinstance(value, bool):
-            words.append(key if value else f"no {key}")
-        elif key == "flows":
-            words.append(f"{value:,} flows")
-        elif key == "version":
-            words.append(f"IPv{value}")
-        else:
-            words.append(str(value).replace("_", " "))
-    return ", ".join(words)
-
-
-def ratio_text(ratio):
-    if ratio["rounds"] == 1:
-        return number(ratio["median"])
-    return f"{number(ratio['median'])} [{number(ratio['low'])} {number(ratio['high'])}]"
 
 
 def generic(cells):
@@ -158,6 +110,9 @@ def seeds_and_rounds(cells, part):
         (f" to {rounds[-1]}" if len(rounds) > 1 else "")
 
 
+SECTIONS = {"instructions": instructions, "past": report_past.section}
+
+
 def report(cells, facts, failed):
     parts = list(dict.fromkeys(cell["part"] for cell in cells))
     text = heading("nft_offload_rs and the C modules, measured in the same boots") + facts_text(facts) + "\n"
@@ -168,5 +123,5 @@ def report(cells, facts, failed):
     text += heading("What was to be reached (medians)") + goals(cells)
     for part in parts:
         mine = [cell for cell in cells if cell["part"] == part]
-        text += heading(TITLES.get(part, part)) + (instructions if part == "instructions" else generic)(mine)
+        text += heading(TITLES.get(part, part)) + SECTIONS.get(part, generic)(mine)
     return text

@@ -5,11 +5,16 @@
  * netif_receive_skb() has returned. The time is over when softirqs have run, and all have left.
  */
 
+#include <linux/moduleparam.h>
 #include <linux/netdevice.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 
 #include "nfo_bench.h"
+
+unsigned int bench_dozen_size = BENCH_BATCH;
+module_param_named(dozen, bench_dozen_size, uint, 0644);
+MODULE_PARM_DESC(dozen, "packets that are fed to hooks before softirqs run, 64 at most");
 
 /* How often softirqs that were put off are let run again, before a packet is given up. */
 #define BENCH_SETTLES	16

@@ -223,6 +223,9 @@ int bench_loop_start(struct bench_loop *loop, u32 start)
 	loop->digests = loop->mode == BENCH_DIGEST || loop->mode == BENCH_FEED_DIGEST;
 	loop->collects = bench_mode_feeds(loop->mode);
 	__skb_queue_head_init(&loop->back);
+	loop->batch = BENCH_BATCH;
+	if (loop->collects)
+		loop->batch = clamp(READ_ONCE(bench_dozen_size), 1U, BENCH_BATCH);
 	if (!loop->order_len)
 		return -ENODATA;
 	loop->next = start % loop->order_len;
@@ -234,7 +237,7 @@ int bench_loop_start(struct bench_loop *loop, u32 start)
 int bench_loop_run(struct bench_loop *loop, u64 count)
 {
 	while (count && !loop->err) {
-		unsigned int num = min_t(u64, count, BENCH_BATCH);
+		unsigned int num = min_t(u64, count, loop->batch);
 
 		if (bench_mode_is_raw(loop->mode))
 			bench_dozen(loop, num);

@@ -56,7 +56,7 @@ struct seq_file;
 #define BENCH_FIELDS	4
 #define BENCH_SUMS	4	/* checksums over a field */
 #define BENCH_ORDER_MAX	(4 * 1024 * 1024)
-#define BENCH_BATCH	64
+#define BENCH_BATCH	64U
 #define BENCH_CPUS	2	/* of run2 */
 
 extern struct mutex bench_lock;
@@ -278,6 +278,7 @@ struct bench_loop {
 	struct sk_buff *skb;		/* the one packet … */
 	const u8 *head;			/* … and its buffer */
 	struct sk_buff *kept;		/* what was sent */
+	unsigned int batch;		/* so many between two looks at the clock */
 	struct sk_buff_head back;	/* the same by the dozen; only with BHs disabled */
 	struct nf_hook_entry hooks[BENCH_TEMPLATES];
 	struct bench_learned *learned;	/* to be filled in, if somebody wants to know */
@@ -314,6 +315,7 @@ int bench_loop_run(struct bench_loop *loop, u64 count);
 void bench_loop_end(struct bench_loop *loop);
 
 /* bench_dozens.c */
+extern unsigned int bench_dozen_size;
 void bench_dozen(struct bench_loop *loop, unsigned int num);
 
 /* bench_learn.c */
