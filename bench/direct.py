@@ -7,7 +7,7 @@ from instructions import FLOWS, PACKETS, PROTOCOLS, SEED, instructions, make
 from orders import write
 from packets import TCP, UDP, Flow, template
 from stats import emit, summary
-from switches import end, start_switched
+from switches import end, obeyed, start_switched
 
 CELLS = [Flow(4, UDP, "snat"), Flow(6, TCP, "dnat")]
 
@@ -39,7 +39,7 @@ def main():
         # Ours lets go of a connection that is deleted when its flow would have ended.
         keep(side, 3)
     good = [cell(sides, flow) for flow in CELLS]
-    end(all(good), missing)
+    end(all(good) and obeyed(sides), missing)
 
 
 if __name__ == "__main__":

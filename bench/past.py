@@ -25,7 +25,7 @@ from orders import uniform, write
 from packets import UDP, Flow
 from sides import fill, handshake_templates
 from stats import ROUNDS, emit, interleave, summary
-from switches import SWITCHES, end, start_switched
+from switches import SWITCHES, end, obeyed, start_switched
 
 STEPS = [1 << 10, 1 << 20]
 PACKETS = 20_000   # few, as in time.py
@@ -115,7 +115,7 @@ def main():
         good &= cells(sides, flows, rounds)
     # Conntrack without being asked for would make plain routing slow.
     good &= count(sides["plain"]) == 0
-    end(good, missing)
+    end(good and obeyed(sides), missing)
 
 
 main()

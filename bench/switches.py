@@ -3,7 +3,8 @@
 packets go to a device's driver at once where nothing would see that, and batch, by which they are
 forwarded some at a time.
 
-A flowtable does for its whole life what the switches said when it was made.
+A flowtable does for its whole life what the switches said when it was made. batch is a number, of flows from
+which on it is done.
 """
 import os
 import sys
@@ -13,12 +14,13 @@ from sides import start_cases
 
 PARAMETERS = "/sys/module/nft_offload_rs/parameters/"
 SWITCHES = {"direct": ("direct_transmit",), "batch": ("batch",), "both": ("direct_transmit", "batch")}
-ALL = SWITCHES["both"]
+# What counts the packets for which a switch made the difference.
+COUNTERS = {"direct_transmit": "packets_forwarded_directly", "batch": "packets_batched"}
 
 
 def is_on(switch):
     with open(PARAMETERS + switch) as file:
-        return file.read().strip() in ("Y", "1")
+        return file.read().strip() not in ("N", "0")
 
 
 def turn(switches, on):
@@ -31,7 +33,7 @@ def start_switched(wanted, others=None, counter=True):
     """Sides c, rs, which has none of them on, `others`, and those `wanted` of the ones above; and names of
     those that cannot be had, since the module has no such switch."""
     sides, missing = start_cases({None: {"counter": counter}}, others)[None], []
-    present = [switch for switch in ALL if os.path.exists(PARAMETERS + switch)]
+    present = [switch for switch in COUNTERS if os.path.exists(PARAMETERS + switch)]
     assert not any(is_on(switch) for switch in present)
     for name in wanted:
         switches = SWITCHES[name]
@@ -43,6 +45,17 @@ def start_switched(wanted, others=None, counter=True):
         sides[name] = Side(f"rs-{name}", counter=counter)
         turn(present, False)
     return sides, missing
+
+
+def obeyed(sides):
+    """Whether our sides did what their switches say, and nothing else."""
+    good = True
+    for name, side in sides.items():
+        if name in ("rs", *SWITCHES):
+            counts = side.ours()
+            did = {switch for switch, counter in COUNTERS.items() if counts.get(counter)}
+            good &= did == set(SWITCHES.get(name, ()))
+    return good
 
 
 def end(good, missing):
