@@ -51,7 +51,7 @@ def time(cells):
 
 
 def ends(cells):
-    cell = find(cells, "ends", {"measure": "receive"})
+    cell = find(cells, "ends", {"measure": "delivered"})
     if cell:
         rows = [("flowtable of C", [median(cell, "c"), None, None]),
                 ("ours", [None, median(cell, "rs"), None]),

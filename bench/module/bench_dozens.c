@@ -9,6 +9,7 @@
 #include <linux/netdevice.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
 
 #include "nfo_bench.h"
 
@@ -43,6 +44,22 @@ static __always_inline void bench_dozen_pass(struct bench_loop *loop, unsigned i
 	}
 }
 
+/* Only the bytes of packets, as a NIC writes them: into the one that there is. */
+static __always_inline void bench_dozen_write(struct bench_loop *loop, unsigned int num, u8 *to)
+{
+	const struct bench_shot *shot;
+	unsigned int turn;
+	u32 n;
+
+	while (num--) {
+		shot = bench_loop_next(loop, &turn, &n);
+		bench_frame_write(to, &shot->frame, n);
+		/* Somebody might read them. */
+		barrier_data(to);
+		loop->packets++;
+	}
+}
+
 /*
  * Feeding: packets are made before the time begins, and freed after it has ended.
  */
@@ -51,6 +68,7 @@ struct bench_dozen {
 	struct sk_buff *skbs[BENCH_BATCH];
 	unsigned int num;
 	unsigned int turn;		/* of the first */
+	u8 *bytes;			/* of a packet that is only written */
 };
 
 /* What no hook has got. */
@@ -119,6 +137,8 @@ static void bench_dozen_mode(struct bench_loop *loop, const struct bench_dozen *
 		return bench_dozen_pass(loop, num, true);
 	case BENCH_ALLOC:
 		return bench_dozen_pass(loop, num, false);
+	case BENCH_WRITE:
+		return bench_dozen_write(loop, num, dozen->bytes);
 	case BENCH_FEED:
 	case BENCH_FEED_DIGEST:
 		return bench_dozen_feed(loop, dozen, true);
@@ -174,6 +194,11 @@ void bench_dozen(struct bench_loop *loop, unsigned int num)
 	struct bench_dozen dozen = {};
 	struct bench_clock began;
 
+	if (loop->mode == BENCH_WRITE) {
+		dozen.bytes = kmalloc(BENCH_FRAME_MAX, GFP_KERNEL);
+		if (!dozen.bytes)
+			loop->err = -ENOMEM;
+	}
 	if (loop->collects)
 		bench_dozen_make(loop, &dozen, num);
 	if (loop->err)
@@ -188,4 +213,5 @@ void bench_dozen(struct bench_loop *loop, unsigned int num)
 	migrate_enable();
 	if (loop->collects)
 		bench_dozen_free(loop, &dozen);
+	kfree(dozen.bytes);
 }

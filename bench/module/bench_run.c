@@ -24,6 +24,7 @@ static const char *const bench_modes[] = {
 	[BENCH_DIGEST]		= "digest",
 	[BENCH_RECEIVE]		= "receive",
 	[BENCH_ALLOC]		= "alloc",
+	[BENCH_WRITE]		= "write",
 	[BENCH_FEED]		= "feed",
 	[BENCH_FEED_DIGEST]	= "feed-digest",
 	[BENCH_FEED_NOTHING]	= "feed-nothing",

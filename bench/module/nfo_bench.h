@@ -234,6 +234,7 @@ enum bench_mode {
 	BENCH_DIGEST,
 	BENCH_RECEIVE,
 	BENCH_ALLOC,
+	BENCH_WRITE,
 	BENCH_FEED,
 	BENCH_FEED_DIGEST,
 	BENCH_FEED_NOTHING,
@@ -255,7 +256,7 @@ static inline bool bench_mode_feeds(enum bench_mode mode)
 /* Whether packets are made by the dozen, and freed by whoever has them in the end. */
 static inline bool bench_mode_is_raw(enum bench_mode mode)
 {
-	return mode == BENCH_RECEIVE || mode == BENCH_ALLOC || mode == BENCH_MAKE ||
+	return mode == BENCH_RECEIVE || mode == BENCH_ALLOC || mode == BENCH_WRITE || mode == BENCH_MAKE ||
 	       bench_mode_feeds(mode);
 }
 
