@@ -379,7 +379,6 @@ impl<T: Object> RcuTable<T> {
         // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
         match current.find(hash) {
-            Some(0) => First::Elsewhere,
             Some(what) => match self.matching(what, key, rcu) {
                 Some(found) => First::Found(found),
                 None => First::Elsewhere,
@@ -409,9 +408,6 @@ impl<T: Object> RcuTable<T> {
     ) -> Option<Found<'rcu, T>> {
         // SAFETY: As in `lookup_first`.
         let what = unsafe { &*self.current.load(Acquire) }.find(hash)?;
-        if what == 0 {
-            return None;
-        }
         // SAFETY: As in `matching`.
         let object = unsafe { &*self.arena().at(what >> 1) };
         Some(Found { object, what })

@@ -61,6 +61,7 @@ use crate::kernel_net::memory::prefetch;
 use crate::kernel_net::work::cond_resched;
 use core::ptr::NonNull;
 use core::sync::atomic::{
+    fence,
     AtomicU32,
     Ordering::{
         Acquire,
@@ -220,9 +221,9 @@ impl Buckets {
         prefetch(self.bucket(hash));
     }
 
-    /// What the first entry of `hash` stands for, where that is in its own bucket: as good as always
-    /// the one that is looked for; zero if it has just gone. [`None`] if there is no entry of this
-    /// hash. Under RCU.
+    /// What an entry of `hash` stands for, where that is in its own bucket: as good as always the one
+    /// that is looked for. [`None`] if there is none, or it has just gone or is not quite there. Under
+    /// RCU.
     #[inline(always)]
     pub(super) fn find(&self, hash: u32) -> Option<u32> {
         let bucket = self.bucket(hash);
@@ -230,14 +231,20 @@ impl Buckets {
         if bucket.summary.load(Acquire) & bit(hash) == 0 {
             return None;
         }
+        // All of them, without a branch for each: which one it is nobody could predict.
+        let mut found = 0;
         for (slot, what) in bucket.entries() {
-            // Pairs with `migrate`, as does the other half's.
-            if slot.load(Acquire) == hash {
-                // Pairs with `insert`.
-                return Some(what.load(Acquire));
-            }
+            let what = what.load(Relaxed);
+            found = if slot.load(Relaxed) == hash {
+                what
+            } else {
+                found
+            };
         }
-        None
+        // Pairs with `insert`, and with both stores of `migrate`. A hash and a number that do not
+        // belong together are of two entries that were there one after the other: keys are compared.
+        fence(Acquire);
+        (found != 0).then_some(found)
     }
 
     /// Whether entries of `hash` may be somewhere else than [`Self::find`] looks.
