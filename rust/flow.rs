@@ -85,6 +85,12 @@ impl<F: Ip> Direction<F> {
         }
     }
 
+    /// Ticks until this direction has been idle for too long.
+    #[inline(always)]
+    fn remaining(&self, now: u32) -> i32 {
+        timeout::remaining(self.deadline.load(Relaxed), now)
+    }
+
     /// Moves the deadline to `new`, if that is later. True if it is.
     pub(crate) fn refresh_if_later(&self, new: u32) -> bool {
         let old = self.deadline.load(Relaxed);
@@ -169,10 +175,19 @@ impl<F: Ip> Flow<F> {
         &self.direction(Side::Original).conn
     }
 
-    /// Has memory fetch what a visit of the collector reads.
+    /// Has memory fetch what a visit of the collector reads first.
+    #[inline(always)]
     pub(crate) fn prefetch(&self) {
-        for direction in &self.directions {
-            prefetch(&raw const direction.deadline);
+        prefetch(&raw const self.direction(Side::Original).deadline);
+    }
+
+    /// Has memory fetch what it reads next, if that is for [`Self::remaining_or`]. Waits for the
+    /// former.
+    #[inline(always)]
+    pub(crate) fn prefetch_rest(&self, enough: i32, now: u32) {
+        self.conn().prefetch();
+        if self.direction(Side::Original).remaining(now) < enough {
+            prefetch(&raw const self.direction(Side::Reply).deadline);
         }
     }
 
@@ -238,12 +253,18 @@ impl<F: Ip> Flow<F> {
 
     /// Ticks until the flow has been idle for too long in both directions.
     pub(crate) fn remaining(&self, now: u32) -> i32 {
-        let [original, reply] = &self.directions;
-        let deadline = timeout::later(
-            original.deadline.load(Relaxed),
-            reply.deadline.load(Relaxed),
-        );
-        timeout::remaining(deadline, now)
+        self.remaining_or(i32::MAX, now)
+    }
+
+    /// The same, or, if that many are `enough`, perhaps only those of the original direction: then the
+    /// reply's memory is not touched.
+    #[inline(always)]
+    pub(crate) fn remaining_or(&self, enough: i32, now: u32) -> i32 {
+        let remaining = self.direction(Side::Original).remaining(now);
+        if remaining >= enough {
+            return remaining;
+        }
+        remaining.max(self.direction(Side::Reply).remaining(now))
     }
 
     /// Notes that a FIN or RST went by: packets are still forwarded, and a SYN ends the flow.

@@ -229,12 +229,20 @@ impl<F: Stored> Flows<F> {
         let Some(flow) = self.table.get(index, rcu) else {
             return;
         };
-        if flow.is_over() && flow.hardware.retire() {
-            self.table.remove(index);
-        } else {
+        if !self.take_out(index, flow) {
             let second = seconds().wrapping_add(delay);
             self.table.visit_at(index, When::at(second), rcu);
         }
+    }
+
+    /// Takes a flow out that has ended, if hardware has forgotten it. False if it stays.
+    #[inline(always)]
+    fn take_out(&self, index: u32, flow: &Flow<F>) -> bool {
+        let is_gone = flow.is_over() && flow.hardware.retire();
+        if is_gone {
+            self.table.remove(index);
+        }
+        is_gone
     }
 
     /// Has a flow visited within the next second; one that ended is collected then.

@@ -200,6 +200,7 @@ impl Conn {
     }
 
     /// Has memory fetch what [`Self::status`] and [`Self::deadline`] read.
+    #[inline(always)]
     pub(crate) fn prefetch(&self) {
         let raw = self.as_raw();
         // SAFETY: The entry is valid, by the type invariant; these are only addresses.

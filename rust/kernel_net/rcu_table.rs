@@ -64,7 +64,7 @@
 //!
 //! Objects have to be looked after. [`RcuTable::visit_at`] notes when, in a byte beside the bitmaps of
 //! the chunk, and [`RcuTable::take_due`] finds those whose time has come, in the order of memory:
-//! see [`due`].
+//! see [`due`]. It finds out by a digest beside the pointers to the chunk whether there are any.
 //!
 //! # Resize
 //!
@@ -119,7 +119,8 @@ use crate::kernel_net::work::cond_resched;
 use crate::new_spinlock_bh;
 use arena::{
     Arena,
-    Head, //
+    Head,
+    SLOTS, //
 };
 use buckets::Buckets;
 use core::cell::UnsafeCell;
@@ -133,7 +134,11 @@ use core::sync::atomic::{
         Release, //
     }, //
 };
-pub(crate) use due::When;
+pub(crate) use due::{
+    Times,
+    When,
+    Wishes, //
+};
 use kernel::prelude::*;
 
 /// Which of an object's two keys.
@@ -214,28 +219,24 @@ impl<T> Found<'_, T> {
     }
 }
 
-/// The indices of objects that are due.
+/// Places of objects that were due: some of 64.
 #[derive(Clone, Copy)]
 pub(crate) struct Taken {
-    first: u32,
+    group: u32,
     places: u64,
 }
 
 impl Taken {
     /// Whether there is none.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.places == 0
     }
-}
 
-impl Iterator for Taken {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        let place = self.places.trailing_zeros();
-        // Takes the lowest bit away, if there is one.
-        self.places &= self.places.wrapping_sub(1);
-        (place < 64).then(|| self.first + place)
+    /// The index of the object at one of the places.
+    #[inline]
+    pub(crate) fn index(&self, place: u32) -> u32 {
+        self.group * SLOTS + place % SLOTS
     }
 }
 
@@ -483,38 +484,43 @@ impl<T: Object> RcuTable<T> {
     /// Has the object at `index` found by [`Self::take_due`] then, unless somebody has asked for that
     /// already. Softirq or anywhere else under RCU, as the next two.
     pub(crate) fn visit_at(&self, index: u32, when: When, _rcu: ReadSide<'_>) {
-        if let Some((due, slot)) = self.arena().due(index) {
-            due.set_first(slot, when);
-        }
+        self.arena().set_due_first(index, when);
     }
 
     /// Has it found as soon as somebody looks.
     pub(crate) fn visit_now(&self, index: u32, _rcu: ReadSide<'_>) {
-        if let Some((due, slot)) = self.arena().due(index) {
-            due.set(slot, When::NOW);
-        }
+        self.arena().set_due(index, When::NOW);
     }
 
     /// Whether it is going to be found as soon as somebody looks. May be outdated.
     pub(crate) fn is_due_now(&self, index: u32, _rcu: ReadSide<'_>) -> bool {
-        self.arena()
-            .due(index)
-            .is_some_and(|(due, slot)| due.get(slot) == When::NOW)
+        self.arena().due(index) == Some(When::NOW)
     }
 
-    /// Takes 64 places of objects, of which `group` is the number, and gives the indices of those that
-    /// are due then, or now: each to one caller, who visits it and may say when to come again.
+    /// Takes 64 places of objects, of which `group` is the number, and gives those whose objects are
+    /// due at one of these times: each to one caller, who visits it and may say when to come again.
     ///
-    /// [`None`] behind the last place. Some may be objects that have been removed. Anywhere under
-    /// RCU.
-    pub(crate) fn take_due<'rcu>(
+    /// [`None`] behind the last place. Some may be those of objects that have been removed. Anywhere
+    /// under RCU.
+    #[inline]
+    pub(crate) fn take_due(&self, group: u32, times: Times, _rcu: ReadSide<'_>) -> Option<Taken> {
+        let places = self.arena().take_due(group, times)?;
+        Some(Taken { group, places })
+    }
+
+    /// The objects that were due and are there, and their places. They may be removed meanwhile.
+    #[inline]
+    pub(crate) fn taken<'rcu>(
         &'rcu self,
-        group: u32,
-        when: When,
-        _rcu: ReadSide<'rcu>,
-    ) -> Option<Taken> {
-        let (first, places) = self.arena().take_due(group, when)?;
-        Some(Taken { first, places })
+        taken: Taken,
+        rcu: ReadSide<'rcu>,
+    ) -> impl Iterator<Item = (u32, &'rcu T)> + Clone {
+        self.arena().some(taken.group, taken.places, rcu)
+    }
+
+    /// Has those of them found again for which there is a wish, as [`Self::visit_at`] does.
+    pub(crate) fn visit_all_at(&self, taken: Taken, wishes: &Wishes, _rcu: ReadSide<'_>) {
+        self.arena().set_due_first_all(taken.group, wishes);
     }
 
     /// Puts an object in, visible when complete: the reply side first, the original last.

@@ -19,7 +19,9 @@ use crate::hardware::state::Wish;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
     Taken,
-    When, //
+    Times,
+    When,
+    Wishes, //
 };
 use crate::kernel_net::time::{
     jiffies,
@@ -45,35 +47,28 @@ use kernel::sync::rcu;
 const LONGEST: u32 = 30;
 
 /// How many times 64 flows are looked at between two chances for others to run, if none is due.
-const GROUPS: u32 = 64;
-/// How many seconds a collector that comes late makes up for: more than flows ever wait.
-const LATEST: u32 = 128;
-
+const GROUPS: u32 = 512;
 impl<F: Stored> Flows<F> {
     /// Visits all flows that are due.
     fn visit_due(&self, table: &Worker<FlowTable>) {
         let now = seconds();
-        let mut behind = now
-            .wrapping_sub(self.visited.swap(now, Relaxed))
-            .min(LATEST);
+        let behind = now.wrapping_sub(self.visited.swap(now, Relaxed));
         // Pairs with `collect`: who sees this sees which flow it is.
-        if self.hurry.swap(false, Acquire) && behind == 0 {
-            self.visit_all(table, When::NOW);
-        }
-        while behind > 0 {
-            behind -= 1;
-            self.visit_all(table, When::at(now.wrapping_sub(behind)));
+        if self.hurry.swap(false, Acquire) || behind != 0 {
+            // One second more than have passed: somebody may have asked for a visit in a second when
+            // that had just begun.
+            self.visit_all(table, Times::up_to(now, behind.saturating_add(1)));
         }
     }
 
-    /// Visits all flows that are due then, or now.
-    fn visit_all(&self, table: &Worker<FlowTable>, when: When) {
+    /// Visits all flows that are due at one of these times.
+    fn visit_all(&self, table: &Worker<FlowTable>, times: Times) {
         let mut group = 0;
         loop {
             let guard = rcu::read_lock();
             let rcu = ReadSide::of(&guard);
             for _ in 0..GROUPS {
-                let Some(due) = self.table.take_due(group, when, rcu) else {
+                let Some(due) = self.table.take_due(group, times, rcu) else {
                     return;
                 };
                 group += 1;
@@ -90,12 +85,25 @@ impl<F: Stored> Flows<F> {
     /// Visits some flows. Nobody has looked at most of them for half a minute: memory is told of all
     /// before the first is needed.
     fn visit_group(&self, table: &Worker<FlowTable>, due: Taken, rcu: ReadSide<'_>) {
-        let flows = || due.filter_map(|index| self.table.get(index, rcu));
-        flows().for_each(Flow::prefetch);
-        flows().for_each(|flow| flow.conn().prefetch());
-        for index in due {
-            self.visit(table, index, rcu);
+        let (now, second) = (jiffies(), seconds());
+        let enough = enough(table);
+        let flows = self.table.taken(due, rcu);
+        flows.clone().for_each(|(_, flow)| flow.prefetch());
+        flows
+            .clone()
+            .for_each(|(_, flow)| flow.prefetch_rest(enough, now));
+        if let Some((_, flow)) = flows.clone().next() {
+            table.refresh_settings(flow.conn().namespace());
         }
+        let mut wishes = Wishes::new();
+        for (place, flow) in flows {
+            let index = due.index(place);
+            let delay = self.visit(table, index, flow, now, rcu);
+            if !self.take_out(index, flow) {
+                wishes.add(place, When::at(second.wrapping_add(delay)));
+            }
+        }
+        self.table.visit_all_at(due, &wishes, rcu);
     }
 
     /// Fits what there is room for to what there is.
@@ -103,13 +111,16 @@ impl<F: Stored> Flows<F> {
         self.table.resize().and(self.tunnels.tidy())
     }
 
-    fn visit(&self, table: &Worker<FlowTable>, index: u32, rcu: ReadSide<'_>) {
-        let Some(flow) = self.table.get(index, rcu) else {
-            return;
-        };
-        let now = jiffies();
-        table.refresh_settings(flow.conn().namespace());
-        let remaining = flow.remaining(now);
+    /// Visits a flow; returns in how many seconds to come again.
+    fn visit(
+        &self,
+        table: &Worker<FlowTable>,
+        index: u32,
+        flow: &Flow<F>,
+        now: u32,
+        rcu: ReadSide<'_>,
+    ) -> u32 {
+        let remaining = flow.remaining_or(enough(table), now);
         let why = if flow.conn().status().is_dying() {
             Some(Teardown::ConnectionGone)
         } else if remaining <= 0 && !flow.is_awaited(now) {
@@ -126,22 +137,32 @@ impl<F: Stored> Flows<F> {
         }
         if flow.is_over() {
             // Taken out now, or when hardware has forgotten it.
-            self.visit_later(index, 1, rcu);
-            return;
+            return 1;
         }
         flow.extend_connection(now);
         // CAST: Not negative.
         let remaining = remaining.max(0) as u32;
-        let mut delay = remaining / HZ + 1;
-        if flow.hardware.is_installed() {
-            // What hardware forwards is not seen here: it is asked in time, and again soon.
-            let timeout = table.timeout(flow.protocol);
-            if remaining < timeout / 10 * 9 {
-                FlowTable::ask(table, index, flow, Wish::Stats, rcu);
-            }
-            delay = delay.min(timeout / 10 / HZ).max(1);
+        let wanted = remaining / HZ + 1;
+        if !table.hardware.is_enabled() || !flow.hardware.is_installed() {
+            return wanted.min(LONGEST);
         }
-        self.visit_later(index, delay.min(LONGEST), rcu);
+        // What hardware forwards is not seen here: it is asked in time, and again soon.
+        let timeout = table.timeout(flow.protocol);
+        if remaining < timeout / 10 * 9 {
+            FlowTable::ask(table, index, flow, Wish::Stats, rcu);
+        }
+        wanted.min(timeout / 10 / HZ).clamp(1, LONGEST)
+    }
+}
+
+/// How long a flow has to live, in ticks, for a visit not to look at both of its directions: so long
+/// that the next visit is not put off by more. When hardware is to be asked is known by both only.
+#[inline(always)]
+fn enough(table: &FlowTable) -> i32 {
+    match table.hardware.is_enabled() {
+        true => i32::MAX,
+        // CAST: A small constant.
+        false => (LONGEST * HZ) as i32,
     }
 }
 

@@ -74,8 +74,11 @@
 //! the module documentation of [`rcu_table`](super).
 
 use super::due::{
+    Digest,
     Due,
-    When, //
+    Times,
+    When,
+    Wishes, //
 };
 use crate::bindings;
 use crate::kernel_net::rcu::ReadSide;
@@ -98,13 +101,29 @@ use core::sync::atomic::{
 use kernel::prelude::*;
 
 /// Objects in a chunk: the width of its bitmaps.
-const SLOTS: u32 = 64;
+pub(super) const SLOTS: u32 = 64;
 /// Chunk pointers in a page of the directory, 8 KiB of them.
 const PAGE: u32 = 1024;
 /// Pages in the directory: 16 M objects in all, and indices of 24 bits.
 const TOP: u32 = 256;
 /// No chunk: the end of a list. Out of the directory's range, so that it is not found either.
 const NONE: u32 = u32::MAX;
+
+/// The numbers of the bits of a bitmap that are set.
+#[derive(Clone, Copy)]
+struct Slots(u64);
+
+impl Iterator for Slots {
+    type Item = u32;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
+        let slot = self.0.trailing_zeros();
+        // Takes the lowest bit away, if there is one.
+        self.0 &= self.0.wrapping_sub(1);
+        (slot < SLOTS).then_some(slot)
+    }
+}
 
 /// The objects of a chunk. Which of them are initialised says the head: those of slots that are
 /// reserved, until the callback has dropped them.
@@ -141,6 +160,8 @@ struct Page<T> {
     /// For lookups, which need nothing else.
     chunks: [AtomicPtr<Chunk<T>>; PAGE as usize],
     heads: [AtomicPtr<Head<T>>; PAGE as usize],
+    /// For who searches for objects that are due. What is left of a chunk that is gone is noise.
+    due: [Digest; PAGE as usize],
 }
 
 /// The slots of a table.
@@ -263,21 +284,67 @@ impl<T> Arena<T> {
         Some(unsafe { &*head.at(index % SLOTS) })
     }
 
-    /// When objects are due, and the slot among them, of the object at `index`, if its chunk exists.
-    /// Under RCU.
+    /// The published objects among those of a chunk whose bits are set, and their slots.
     #[inline]
-    pub(super) fn due(&self, index: u32) -> Option<(&Due, u32)> {
-        Some((&self.head(index / SLOTS)?.due, index % SLOTS))
+    pub(super) fn some<'rcu>(
+        &'rcu self,
+        chunk: u32,
+        slots: u64,
+        _rcu: ReadSide<'rcu>,
+    ) -> impl Iterator<Item = (u32, &'rcu T)> + Clone {
+        let head = self.head(chunk);
+        let live = head.map_or(0, |head| head.live.load(Acquire));
+        Slots(live & slots).filter_map(move |slot| {
+            // SAFETY: As in `get`.
+            Some((slot, unsafe { &*head?.at(slot) }))
+        })
     }
 
-    /// Takes the objects of a chunk that are due then, or now: the first index of the chunk, and a
-    /// bitmap. [`None`] if there is no such chunk, nor any behind it. Under RCU.
-    pub(super) fn take_due(&self, chunk: u32, when: When) -> Option<(u32, u64)> {
+    /// When the object at `index` is due, if its chunk exists. Under RCU, as those that follow.
+    pub(super) fn due(&self, index: u32) -> Option<When> {
+        Some(self.head(index / SLOTS)?.due.get(index % SLOTS))
+    }
+
+    /// Makes the object at `index` due, unless it is.
+    pub(super) fn set_due_first(&self, index: u32, when: When) {
+        let number = index / SLOTS;
+        if let (Some(page), Some(head)) = (self.page(number), self.head(number)) {
+            if head.due.set_first(index % SLOTS, when) {
+                page.due[(number % PAGE) as usize].note(when);
+            }
+        }
+    }
+
+    /// Makes objects of a chunk due, unless they are.
+    pub(super) fn set_due_first_all(&self, number: u32, wishes: &Wishes) {
+        if let (Some(page), Some(head)) = (self.page(number), self.head(number)) {
+            head.due.set_first_all(wishes);
+            page.due[(number % PAGE) as usize].note_all(wishes.times());
+        }
+    }
+
+    /// Makes the object at `index` due, whatever it was before.
+    pub(super) fn set_due(&self, index: u32, when: When) {
+        let number = index / SLOTS;
+        if let (Some(page), Some(head)) = (self.page(number), self.head(number)) {
+            head.due.set(index % SLOTS, when);
+            page.due[(number % PAGE) as usize].note(when);
+        }
+    }
+
+    /// Takes the objects of a chunk that are due at one of these times: a bitmap. [`None`] if there is
+    /// no such chunk, nor any behind it.
+    #[inline]
+    pub(super) fn take_due(&self, chunk: u32, times: Times) -> Option<u64> {
         if chunk >= self.high.load(Relaxed) {
             return None;
         }
-        let taken = self.head(chunk).map_or(0, |head| head.due.take(when));
-        Some((chunk * SLOTS, taken))
+        let digest = &self.page(chunk)?.due[(chunk % PAGE) as usize];
+        let noted = digest.take(times);
+        Some(match noted.is_empty() {
+            true => 0,
+            false => self.head(chunk).map_or(0, |head| head.due.take(noted)),
+        })
     }
 
     /// The first published object at or after `from`, and its index.
