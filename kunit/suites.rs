@@ -12,3 +12,4 @@ mod parse;
 mod state;
 mod timeout;
 mod tunnel;
+mod turn;

@@ -4,3 +4,5 @@
 
 #[path = "../rust/kernel_net/rcu_table/due.rs"]
 pub(crate) mod due;
+#[path = "../rust/table/turn.rs"]
+pub(crate) mod turn;

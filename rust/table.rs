@@ -7,6 +7,7 @@
 
 mod gc;
 pub(crate) mod tunnels;
+mod turn;
 
 use crate::fast::ahead;
 use crate::flow::ip::{

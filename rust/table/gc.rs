@@ -6,6 +6,10 @@
 //! has ended out of the table, or keeps the connection of a living one from expiring and sends the
 //! flow on.
 
+use super::turn::{
+    Turn,
+    LONGEST, //
+};
 use super::{
     FlowTable,
     Flows,
@@ -42,12 +46,9 @@ use core::sync::atomic::Ordering::{
 use kernel::prelude::*;
 use kernel::sync::rcu;
 
-/// The longest time between two visits, in seconds: how long the memory of an idle flow stays whose
-/// connection was deleted. Its packets notice at once.
-const LONGEST: u32 = 30;
-
 /// How many times 64 flows are looked at between two chances for others to run, if none is due.
 const GROUPS: u32 = 512;
+
 impl<F: Stored> Flows<F> {
     /// Visits all flows that are due.
     fn visit_due(&self, table: &Worker<FlowTable>) {
@@ -63,6 +64,7 @@ impl<F: Stored> Flows<F> {
 
     /// Visits all flows that are due at one of these times.
     fn visit_all(&self, table: &Worker<FlowTable>, times: Times) {
+        let mut turn = Turn::new(self.table.len());
         let mut group = 0;
         loop {
             let guard = rcu::read_lock();
@@ -73,7 +75,7 @@ impl<F: Stored> Flows<F> {
                 };
                 group += 1;
                 if !due.is_empty() {
-                    self.visit_group(table, due, rcu);
+                    self.visit_group(table, &mut turn, due, rcu);
                     break;
                 }
             }
@@ -84,7 +86,13 @@ impl<F: Stored> Flows<F> {
 
     /// Visits some flows. Nobody has looked at most of them for half a minute: memory is told of all
     /// before the first is needed.
-    fn visit_group(&self, table: &Worker<FlowTable>, due: Taken, rcu: ReadSide<'_>) {
+    fn visit_group(
+        &self,
+        table: &Worker<FlowTable>,
+        turn: &mut Turn,
+        due: Taken,
+        rcu: ReadSide<'_>,
+    ) {
         let (now, second) = (jiffies(), seconds());
         let enough = enough(table);
         let flows = self.table.taken(due, rcu);
@@ -98,7 +106,7 @@ impl<F: Stored> Flows<F> {
         let mut wishes = Wishes::new();
         for (place, flow) in flows {
             let index = due.index(place);
-            let delay = self.visit(table, index, flow, now, rcu);
+            let delay = self.visit(table, turn, index, flow, now, rcu);
             if !self.take_out(index, flow) {
                 wishes.add(place, When::at(second.wrapping_add(delay)));
             }
@@ -115,6 +123,7 @@ impl<F: Stored> Flows<F> {
     fn visit(
         &self,
         table: &Worker<FlowTable>,
+        turn: &mut Turn,
         index: u32,
         flow: &Flow<F>,
         now: u32,
@@ -144,14 +153,14 @@ impl<F: Stored> Flows<F> {
         let remaining = remaining.max(0) as u32;
         let wanted = remaining / HZ + 1;
         if !table.hardware.is_enabled() || !flow.hardware.is_installed() {
-            return wanted.min(LONGEST);
+            return turn.delay(wanted);
         }
         // What hardware forwards is not seen here: it is asked in time, and again soon.
         let timeout = table.timeout(flow.protocol);
         if remaining < timeout / 10 * 9 {
             FlowTable::ask(table, index, flow, Wish::Stats, rcu);
         }
-        wanted.min(timeout / 10 / HZ).clamp(1, LONGEST)
+        turn.delay(wanted.min(timeout / 10 / HZ).max(1))
     }
 }
 
