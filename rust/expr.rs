@@ -7,7 +7,6 @@ use crate::flow::ip::{
     V4,
     V6, //
 };
-use crate::flow::key::Port;
 use crate::flow::nat::Protocol;
 use crate::flow::{
     Flow,
@@ -62,29 +61,30 @@ impl Expression for FlowAdd {
     const NAME: &'static CStr = c"flow_offload";
 
     fn eval(table: &Reference<'_, Self::Table>, packet: &Packet<'_>, rcu: ReadSide<'_>) -> Outcome {
-        match offload(table, packet, rcu) {
+        let connection = packet.connection();
+        let conn = connection.map(|(conn, _)| conn);
+        match offload(table, packet, connection, rcu) {
             Ok(Done::Added) => {
                 table.content().state.added();
-                traced(packet, trace::flow_added);
+                if let Some(conn) = conn {
+                    trace::flow_added(conn);
+                }
                 Outcome::Continue
             }
             Ok(Done::Rerouted) => {
-                traced(packet, trace::flow_rerouted);
+                if let Some(conn) = conn {
+                    trace::flow_rerouted(conn);
+                }
                 Outcome::Continue
             }
             Err(why) => {
                 table.content().state.refused(why);
-                traced(packet, |conn| trace::flow_refused(conn, why.c_name()));
+                if let Some(conn) = conn {
+                    trace::flow_refused(conn, why.c_name());
+                }
                 Outcome::Break
             }
         }
-    }
-}
-
-/// Tells of the packet's connection, if it has one.
-fn traced(packet: &Packet<'_>, tell: impl FnOnce(&Conn)) {
-    if let Some((conn, _)) = packet.connection() {
-        tell(conn);
     }
 }
 
@@ -97,14 +97,17 @@ enum Done {
 }
 
 /// The rules of C 7.2, in its order.
-fn eligible<'a>(packet: &Packet<'a>) -> Result<(&'a Conn, Side, Protocol), Refusal> {
+fn eligible<'a>(
+    packet: &Packet<'_>,
+    connection: Option<(&'a Conn, Side)>,
+) -> Result<(&'a Conn, Side, Protocol), Refusal> {
     if packet.is_decrypted() {
         return Err(Refusal::Decrypted);
     }
     if packet.has_ip_options() {
         return Err(Refusal::IpOptions);
     }
-    let (conn, side) = packet.connection().ok_or(Refusal::Untracked)?;
+    let (conn, side) = connection.ok_or(Refusal::Untracked)?;
     let protocol = Protocol::from_number(conn.protocol()).ok_or(Refusal::Protocol)?;
     if protocol == Protocol::Tcp {
         let ends = packet.tcp_flags().is_none_or(|flags| flags.closes());
@@ -144,9 +147,10 @@ fn is_plain_gre(conn: &Conn) -> bool {
 fn offload(
     table: &Reference<'_, Worker<FlowTable>>,
     packet: &Packet<'_>,
+    connection: Option<(&Conn, Side)>,
     rcu: ReadSide<'_>,
 ) -> Result<Done, Refusal> {
-    let (conn, side, protocol) = eligible(packet)?;
+    let (conn, side, protocol) = eligible(packet, connection)?;
     let content = table.content();
     if !conn.claim_offload() {
         // Mostly a packet that had to take the classic path, of a flow that is fine.
@@ -187,19 +191,24 @@ fn claimed(
     }
 }
 
-/// What packets of both directions have when they come in, original and reply: addresses and ports,
-/// and the place. Packets of one direction come in where those of the other leave.
-fn arrivals<F: Ip>(conn: &Conn, ways: &Ways) -> [(F::Ends, Port); 2] {
-    let ends = |tuple: Tuple| {
+/// Addresses and ports that packets of both directions have when they come in, original and reply.
+#[inline(always)]
+fn ends<F: Ip>(conn: &Conn) -> [F::Ends; 2] {
+    [conn.tuple(Side::Original), conn.tuple(Side::Reply)].map(|tuple: Tuple| {
         F::ends(
             tuple.source,
             tuple.destination,
             [tuple.source_port, tuple.destination_port],
         )
-    };
+    })
+}
+
+/// What they are recognised by. Packets of one direction come in where those of the other leave.
+#[inline(always)]
+fn keys<F: Ip>([original, reply]: &[F::Ends; 2], ways: &Ways, protocol: Protocol) -> [F::Key; 2] {
     [
-        (ends(conn.tuple(Side::Original)), ways.reply.port),
-        (ends(conn.tuple(Side::Reply)), ways.original.port),
+        F::key(original, ways.reply.port, protocol.number()),
+        F::key(reply, ways.original.port, protocol.number()),
     ]
 }
 
@@ -210,33 +219,41 @@ fn insert<F: Stored>(
     ways: Ways,
     rcu: ReadSide<'_>,
 ) -> Result<Done, Refusal> {
-    let [original, reply] = arrivals::<F>(conn, &ways);
+    let ends = ends::<F>(conn);
+    let keys = keys::<F>(&ends, &ways, protocol);
+    let [first, second] = &ends;
+    let rewrites = F::rewrites(first, second);
     table.refresh_settings(conn.namespace());
     let now = jiffies();
-    let flow = Flow::<F>::new(
-        conn,
-        protocol,
-        now,
-        table.deadline(protocol, now),
-        Half {
-            ends: original.0,
-            ingress: original.1,
-            next_hop: ways.original,
-        },
-        Half {
-            ends: reply.0,
-            ingress: reply.1,
-            next_hop: ways.reply,
-        },
-    );
+    let deadline = table.deadline(protocol, now);
     if protocol == Protocol::Tcp {
         conn.tcp_be_liberal();
     }
-    let index = FlowTable::insert(table, flow, rcu).map_err(|error| match error {
-        InsertError::Exists(_) => Refusal::Duplicate,
-        InsertError::NoMemory => Refusal::NoMemory,
-        InsertError::Full => Refusal::TableFull,
-    })?;
+    let ([original, reply], [first, second]) = (&keys, &rewrites);
+    let make = || {
+        Flow::<F>::new(
+            conn,
+            protocol,
+            now,
+            deadline,
+            Half {
+                key: original,
+                rewrite: first,
+                next_hop: ways.original,
+            },
+            Half {
+                key: reply,
+                rewrite: second,
+                next_hop: ways.reply,
+            },
+        )
+    };
+    let index =
+        FlowTable::insert(table, [original, reply], make, rcu).map_err(|error| match error {
+            InsertError::Exists(_) => Refusal::Duplicate,
+            InsertError::NoMemory => Refusal::NoMemory,
+            InsertError::Full => Refusal::TableFull,
+        })?;
     conn.refresh(DAY);
     FlowTable::offer::<F>(table, index, rcu);
     Ok(Done::Added)
@@ -254,8 +271,7 @@ fn renew<F: Stored>(
     ways: Ways,
     rcu: ReadSide<'_>,
 ) -> Result<Done, Refusal> {
-    let keys =
-        arrivals::<F>(conn, &ways).map(|(ends, port)| F::key(&ends, port, protocol.number()));
+    let keys = keys::<F>(&ends::<F>(conn), &ways, protocol);
     let [original, reply] = &keys;
     let (this, other) = match side {
         Side::Original => (original, reply),

@@ -45,7 +45,6 @@ use core::sync::atomic::{
 use ip::Ip;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
-use key::Port;
 use nat::Protocol;
 use state::State;
 
@@ -121,38 +120,46 @@ const _: () = assert!(size_of::<Flow<ip::V4>>() <= 192);
 const _: () = assert!(size_of::<Flow<ip::V6>>() <= 320);
 
 /// What a flow is made from, for one direction.
-pub(crate) struct Half<F: Ip> {
-    pub(crate) ends: F::Ends,
-    /// Where its packets come in.
-    pub(crate) ingress: Port,
+pub(crate) struct Half<'a, F: Ip> {
+    /// What its packets are recognised by.
+    pub(crate) key: &'a F::Key,
+    pub(crate) rewrite: &'a F::Rewrite,
     pub(crate) next_hop: RcuArc<NextHop>,
 }
 
 impl<F: Ip> Flow<F> {
     /// A flow of a connection, from its original and its reply half.
+    ///
+    /// Written so that it is made where it is to be, field by field.
+    #[inline(always)]
     pub(crate) fn new(
         conn: &Conn,
         protocol: Protocol,
         now: u32,
         deadline: u32,
-        original: Half<F>,
-        reply: Half<F>,
+        original: Half<'_, F>,
+        reply: Half<'_, F>,
     ) -> Self {
-        let rewrites = [
-            F::rewrite(&original.ends, &reply.ends),
-            F::rewrite(&reply.ends, &original.ends),
-        ];
-        let [first, second] = rewrites;
-        let direction = |half: Half<F>, rewrite| Direction {
-            key: F::key(&half.ends, half.ingress, conn.protocol()),
-            rewrite,
-            state: state::Cell::new(),
-            deadline: AtomicU32::new(deadline),
-            next_hop: RcuSlot::new(half.next_hop),
-            conn: ARef::from(conn),
-        };
+        let (first, second) = (ARef::from(conn), ARef::from(conn));
         Self {
-            directions: [direction(original, first), direction(reply, second)],
+            directions: [
+                Direction {
+                    key: *original.key,
+                    rewrite: *original.rewrite,
+                    state: state::Cell::new(),
+                    deadline: AtomicU32::new(deadline),
+                    next_hop: RcuSlot::new(original.next_hop),
+                    conn: first,
+                },
+                Direction {
+                    key: *reply.key,
+                    rewrite: *reply.rewrite,
+                    state: state::Cell::new(),
+                    deadline: AtomicU32::new(deadline),
+                    next_hop: RcuSlot::new(reply.next_hop),
+                    conn: second,
+                },
+            ],
             protocol,
             stale: AtomicU32::new(0),
             born: now,

@@ -50,9 +50,7 @@ use crate::kernel_net::rcu_table::{
     First,
     Found,
     InsertError,
-    Object,
     RcuTable,
-    Side,
     When, //
 };
 use crate::kernel_net::skb::Skb;
@@ -190,27 +188,32 @@ impl<F: Stored> Flows<F> {
         self.table.next(from, rcu).map(|(index, _)| index)
     }
 
-    /// Puts a new flow in. Softirq or process context.
-    fn insert(&self, flow: Flow<F>, rcu: ReadSide<'_>) -> Result<u32, InsertError<Flow<F>>> {
-        let index = match self.table.insert(flow) {
-            Err(InsertError::Exists(flow)) => {
-                self.clear_away(&flow, rcu);
-                self.table.insert(flow)?
-            }
-            result => result?,
-        };
+    /// Puts in a new flow with these keys, the original direction's first. Softirq or process context.
+    #[inline(always)]
+    fn insert<M: FnOnce() -> Flow<F>>(
+        &self,
+        keys: [&F::Key; 2],
+        make: M,
+        rcu: ReadSide<'_>,
+    ) -> Result<u32, InsertError<M>> {
         // The first visit is early: the connection may have been deleted meanwhile.
-        self.visit_later(index, 1, rcu);
-        Ok(index)
+        let when = When::at(seconds().wrapping_add(1));
+        match self.table.insert(keys, when, make) {
+            Err(InsertError::Exists(make)) => {
+                self.clear_away(keys, rcu);
+                self.table.insert(keys, when, make)
+            }
+            result => result,
+        }
     }
 
     /// Takes out what is in the way of a new flow, if that is over.
     #[cold]
-    fn clear_away(&self, flow: &Flow<F>, rcu: ReadSide<'_>) {
+    fn clear_away(&self, keys: [&F::Key; 2], rcu: ReadSide<'_>) {
         // A flow that has ended may still be there, waiting to be collected: it is in the way of a
         // connection that begins anew with the same addresses and ports.
-        for side in [Side::Original, Side::Reply] {
-            if let Some(found) = self.lookup(flow.key(side), rcu) {
+        for key in keys {
+            if let Some(found) = self.lookup(key, rcu) {
                 // One that hardware still has is in the way until that has forgotten it.
                 if !found.object.direction(found.side()).state.forwards()
                     && found.object.hardware.retire()
@@ -369,14 +372,16 @@ impl FlowTable {
         }
     }
 
-    /// Puts a new flow in. Softirq.
-    pub(crate) fn insert<F: Stored>(
+    /// Puts in a new flow with these keys, the original direction's first. Softirq.
+    #[inline(always)]
+    pub(crate) fn insert<F: Stored, M: FnOnce() -> Flow<F>>(
         this: &Worker<Self>,
-        flow: Flow<F>,
+        keys: [&F::Key; 2],
+        make: M,
         rcu: ReadSide<'_>,
-    ) -> Result<u32, InsertError<Flow<F>>> {
+    ) -> Result<u32, InsertError<M>> {
         let flows = F::flows(this);
-        let result = flows.insert(flow, rcu);
+        let result = flows.insert(keys, make, rcu);
         if matches!(result, Err(InsertError::Full)) || flows.table.is_crowded(rcu) {
             this.kick_now(GARBAGE);
         } else {

@@ -277,6 +277,47 @@ mod tests {
         }
     }
 
+    /// Both directions at once, also where words go from one zero to the other.
+    fn both_are_each<const A: usize>(random: &mut Random) {
+        for round in 0..20000 {
+            let mut these = Ends::<A> {
+                source: random.bytes(),
+                destination: random.bytes(),
+                source_port: random.bytes(),
+                destination_port: random.bytes(),
+            };
+            let mut new = others(random, &these);
+            if round % 4 == 0 {
+                these.source[A - 2..].fill(0xff);
+                new.destination = these.source;
+                new.destination[A - 2..].fill(0);
+            }
+            let [there, back] = Rewrite::both(&these, &new);
+            assert!(there == Rewrite::new(&these, &new));
+            assert!(back == Rewrite::new(&new, &these));
+        }
+    }
+
+    #[test]
+    fn both_directions_at_once() {
+        let mut random = Random::new(14);
+        both_are_each::<4>(&mut random);
+        both_are_each::<16>(&mut random);
+    }
+
+    #[test]
+    fn one_zero_to_the_other_is_a_change() {
+        let mut random = Random::new(15);
+        let mut packet = [0; 96];
+        let (mut these, len) = packet_v4(&mut random, Protocol::Udp, &mut packet);
+        packet[14..16].fill(0xff);
+        these.source[2..].fill(0xff);
+        let mut new = these.swapped();
+        new.destination[2..].fill(0);
+        Rewrite::<4>::new(&these, &new).apply(&mut packet[..len], Protocol::Udp, Transport::Whole);
+        assert_eq!(packet[12..16], new.destination);
+    }
+
     #[test]
     fn short_packets_are_left_alone() {
         let these = Ends::<4> {

@@ -37,7 +37,7 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// Addresses and ports of one direction.
     type Ends;
     /// What is done to packets of one direction.
-    type Rewrite: Send + Sync;
+    type Rewrite: Copy + Send + Sync;
 
     /// Addresses of a tunnel for packets of this version.
     type Endpoints: Copy + Eq + Send + Sync;
@@ -89,8 +89,8 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// Ends from 16 bytes for an address, of which IPv4 uses the first four.
     fn ends(source: [u8; 16], destination: [u8; 16], ports: [[u8; 2]; 2]) -> Self::Ends;
 
-    /// What to do to packets with these ends, when the other direction has those.
-    fn rewrite(these: &Self::Ends, others: &Self::Ends) -> Self::Rewrite;
+    /// What to do to packets with these ends, and to those of the other direction, with those.
+    fn rewrites(these: &Self::Ends, others: &Self::Ends) -> [Self::Rewrite; 2];
 
     /// Does it.
     fn apply(rewrite: &Self::Rewrite, packet: &mut [u8], protocol: Protocol, how: Transport);
@@ -143,6 +143,7 @@ macro_rules! version {
                 $parse_tunnel(packet)
             }
 
+            #[inline(always)]
             fn key(ends: &Self::Ends, port: Port, protocol: u8) -> Self::Key {
                 <$key>::new(ends.source, ends.destination, ends.ports(), port, protocol)
             }
@@ -184,6 +185,7 @@ macro_rules! version {
                 Secret::draw(word)
             }
 
+            #[inline(always)]
             fn ends(source: [u8; 16], destination: [u8; 16], ports: [[u8; 2]; 2]) -> Self::Ends {
                 let mut ends = Ends {
                     source: [0; $address],
@@ -196,8 +198,9 @@ macro_rules! version {
                 ends
             }
 
-            fn rewrite(these: &Self::Ends, others: &Self::Ends) -> Self::Rewrite {
-                Rewrite::<$address>::new(these, others)
+            #[inline(always)]
+            fn rewrites(these: &Self::Ends, others: &Self::Ends) -> [Self::Rewrite; 2] {
+                Rewrite::<$address>::both(these, others)
             }
 
             #[inline(always)]

@@ -101,8 +101,8 @@
 //!
 //! Lookups are for softirq and everywhere else under RCU. One lock, `RcuTable::lock`, with bottom
 //! halves disabled, orders all writers of the arena and of the arrays; it is held for one insertion
-//! or removal, or 16 buckets of a resize. No callback of [`Object`] but `key` and `hash` is called
-//! under it, and no other lock is taken. Resizing and dropping the table sleep.
+//! or removal, or 16 buckets of a resize. Nothing of the owner's is called under it but what makes an
+//! object, and `key` and `hash` of [`Object`], and no other lock is taken. Resizing and dropping the table sleep.
 
 mod arena;
 mod buckets;
@@ -260,12 +260,12 @@ impl<T> Copy for Found<'_, T> {}
 
 /// Why an object was not taken.
 ///
-/// Where it does not come back it has been dropped, or will be after a grace period, since a reader
-/// may have found one of its sides for a moment.
-pub(crate) enum InsertError<T> {
+/// Where what makes it does not come back that has been dropped, or the object will be after a grace
+/// period, since a reader may have found one of its sides for a moment.
+pub(crate) enum InsertError<F> {
     /// One of the keys is in the table already. An object is in the way until it is removed, also
     /// one that its owner regards as over.
-    Exists(T),
+    Exists(F),
     /// No memory for the object. It is allocated atomically, so that a later attempt may succeed.
     NoMemory,
     /// No room in the hash array, which is about to grow: the caller makes sure that
@@ -523,7 +523,11 @@ impl<T: Object> RcuTable<T> {
         self.arena().set_due_first_all(taken.group, wishes);
     }
 
-    /// Puts an object in, visible when complete: the reply side first, the original last.
+    /// Puts an object in, visible when complete: the reply side first, the original last; and has it
+    /// found by [`Self::take_due`] then.
+    ///
+    /// `keys` are those of the object that `make` makes, the original first. It is made in its place,
+    /// under the lock: `make` may take no other lock, nor use the table.
     ///
     /// Returns its index. Any context but hard interrupts, since it takes the lock; memory is
     /// allocated with `GFP_ATOMIC`. If two callers insert objects with a key in common, one of them
@@ -531,54 +535,77 @@ impl<T: Object> RcuTable<T> {
     ///
     /// Fails with [`InsertError`]. The table does not grow by itself:
     /// see [`Self::is_crowded`].
-    pub(crate) fn insert(&self, object: T) -> Result<u32, InsertError<T>> {
-        let hashes = [
-            self.hash(object.key(Side::Original)),
-            self.hash(object.key(Side::Reply)),
-        ];
+    #[inline(always)]
+    pub(crate) fn insert<F: FnOnce() -> T>(
+        &self,
+        keys: [&T::Key; 2],
+        when: When,
+        make: F,
+    ) -> Result<u32, InsertError<F>> {
+        let hashes = keys.map(|key| self.hash(key));
         let guard = self.lock.lock();
+        if self.has_any(keys, hashes) {
+            drop(guard);
+            return Err(InsertError::Exists(make));
+        }
+        let home = ptr::from_ref(self).cast();
+        // SAFETY: The lock is held, to the end of this function. The table is pinned, so it is where
+        // `home` says when callbacks run.
+        let Some(slot) = (unsafe { self.arena().reserve(home) }) else {
+            drop(guard);
+            drop(make);
+            return Err(InsertError::NoMemory);
+        };
+        // SAFETY: Just reserved, and no entry stands for it yet.
+        unsafe { slot.fill(make) };
+        // Counted before anything can go wrong: from here on the slot goes by way of its callback.
+        self.in_use.fetch_add(1, Relaxed);
+        let index = slot.index();
+        if !self.enter(index, hashes) {
+            self.retire(index);
+            return Err(InsertError::Full);
+        }
+        slot.publish(when);
+        // Written under the lock only.
+        let len = self.len.load(Relaxed).wrapping_add(1);
+        self.len.store(len, Relaxed);
+        Ok(index)
+    }
+
+    /// Whether one of two keys is in the table. The lock is held.
+    #[inline(always)]
+    fn has_any(&self, keys: [&T::Key; 2], hashes: [u32; 2]) -> bool {
+        let [current, future] = self.arrays();
+        let is_missing = |hash| current.is_some_and(|array| !array.may_have(hash));
+        if future.is_none() && hashes.into_iter().all(is_missing) {
+            return false;
+        }
         // SAFETY: The lock disables bottom halves, and grace periods wait for such regions too. The
         // evidence is not used after the lock is released.
         let rcu = unsafe { ReadSide::new() };
-        for (side, hash) in [Side::Original, Side::Reply].into_iter().zip(hashes) {
-            if self.lookup_hashed(object.key(side), hash, rcu).is_some() {
-                drop(guard);
-                return Err(InsertError::Exists(object));
-            }
-        }
-        let home = ptr::from_ref(self).cast();
-        // SAFETY: The lock is held. The table is pinned, so it is where `home` says when callbacks
-        // run.
-        let index = match unsafe { self.arena().reserve(object, home) } {
-            Ok(index) => index,
-            Err(object) => {
-                drop(guard);
-                drop(object);
-                return Err(InsertError::NoMemory);
-            }
-        };
-        // Counted before anything can go wrong: from here on the slot goes by way of its callback.
-        self.in_use.fetch_add(1, Relaxed);
+        keys.into_iter()
+            .zip(hashes)
+            .any(|(key, hash)| self.lookup_hashed(key, hash, rcu).is_some())
+    }
+
+    /// Stores the entries of a new object; false if there is no room, and then there are none. The
+    /// lock is held.
+    #[inline(always)]
+    fn enter(&self, index: u32, [original, reply]: [u32; 2]) -> bool {
         // While a resize is on, only the new array takes entries.
         let [current, future] = self.arrays();
         let Some(array) = future.or(current) else {
-            self.retire(index);
-            return Err(InsertError::Full);
+            return false;
         };
-        let (original, reply) = (index << 1, index << 1 | 1);
-        if array.insert(hashes[1], reply).is_err() {
-            self.retire(index);
-            return Err(InsertError::Full);
+        if array.insert(reply, index << 1 | 1).is_err() {
+            return false;
         }
-        if array.insert(hashes[0], original).is_err() {
+        if array.insert(original, index << 1).is_err() {
             // A reader may have found the reply side, so the object goes like every other.
-            array.remove(hashes[1], reply);
-            self.retire(index);
-            return Err(InsertError::Full);
+            array.remove(reply, index << 1 | 1);
+            return false;
         }
-        self.arena().publish(index);
-        self.len.fetch_add(1, Relaxed);
-        Ok(index)
+        true
     }
 
     /// Takes an object out; true for the one caller who did.
@@ -604,7 +631,9 @@ impl<T: Object> RcuTable<T> {
                 array.remove(hash, index << 1 | bit);
             }
         }
-        self.len.fetch_sub(1, Relaxed);
+        // Written under the lock only.
+        let len = self.len.load(Relaxed).wrapping_sub(1);
+        self.len.store(len, Relaxed);
         self.retire(index);
         true
     }
@@ -652,10 +681,7 @@ impl<T: Object> RcuTable<T> {
         // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
         // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
-        let entries = self.len().saturating_mul(2);
-        current
-            .better_size(entries)
-            .is_some_and(|size| size > current.count())
+        current.is_crowded(self.len().saturating_mul(2))
     }
 
     /// The size in buckets that the hash array should have, if it is not the one it has, and no

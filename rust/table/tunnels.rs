@@ -14,7 +14,8 @@ use crate::kernel_net::rcu_table::{
     InsertError,
     Object,
     RcuTable,
-    Side, //
+    Side,
+    When, //
 };
 use crate::reason::Refusal;
 use core::sync::atomic::{
@@ -119,11 +120,15 @@ impl<F: Ip> Tunnels<F> {
             return TunnelRef::join(found.index(), &found.object.users).ok_or(Refusal::TableFull);
         }
         let users = Arc::new(AtomicU32::new(0), GFP_ATOMIC).map_err(|_| Refusal::NoMemory)?;
-        let tunnel = Tunnel {
-            keys: [key, F::tunnel_key(&F::swapped(received))],
+        let keys = [key, F::tunnel_key(&F::swapped(received))];
+        let [out, back] = &keys;
+        let make = || Tunnel {
+            keys,
             users: users.clone(),
         };
-        let index = self.table.insert(tunnel).map_err(|error| match error {
+        // Nobody visits tunnels.
+        let result = self.table.insert([out, back], When::NEVER, make);
+        let index = result.map_err(|error| match error {
             InsertError::NoMemory => Refusal::NoMemory,
             // Somebody else was faster; the next packet finds it.
             InsertError::Exists(_) | InsertError::Full => Refusal::TableFull,

@@ -375,32 +375,25 @@ impl<T> Arena<T> {
         None
     }
 
-    /// Takes a free slot and moves `value` into it, unpublished.
+    /// Takes a free slot, for the caller to fill and to publish.
     ///
-    /// Returns the slot's index. Fails when there is no memory, or there are 16 million objects,
-    /// and gives `value` back, for the caller to drop when the lock is released. `home` is the
-    /// table, the same at each call.
+    /// [`None`] when there is no memory, or there are 16 million objects. `home` is the table, the
+    /// same at each call.
     ///
     /// # Safety
     ///
-    /// The table's lock is held.
-    pub(super) unsafe fn reserve(&self, value: T, home: *const ()) -> Result<u32, T> {
+    /// The table's lock is held, also for what is done with the slot.
+    pub(super) unsafe fn reserve(&self, home: *const ()) -> Option<Reserved<'_, T>> {
         // SAFETY: The lock is held, by which alone the state is accessed.
         let state = unsafe { &mut *self.state.get() };
         if state.head == NONE {
             // SAFETY: The lock is held, by the contract of this function.
-            match unsafe { self.grow(state, home) } {
-                Some(number) => state.head = number,
-                None => return Err(value),
-            }
+            state.head = unsafe { self.grow(state, home) }?;
         }
-        let number = state.head;
-        let Some(head) = self.head(number) else {
-            return Err(value);
-        };
+        let head = self.head(state.head)?;
         // SAFETY: The lock is held, by which alone `free` is accessed.
         let free = unsafe { &mut *head.free.get() };
-        let bit = free.trailing_zeros();
+        let slot = free.trailing_zeros();
         // Clears the lowest bit, that of the slot that is taken. There is one: the chunk is in the
         // list.
         *free &= free.wrapping_sub(1);
@@ -409,19 +402,11 @@ impl<T> Arena<T> {
             unsafe { self.unlink(state, head) };
         }
         // What somebody wished for the object that was there before.
-        head.due.set(bit, When::NEVER);
-        // SAFETY: The slot was free, so its value is not initialised, and nobody else refers to it:
-        // no bit was set and no entry stands for it.
-        unsafe { head.at(bit).write(value) };
-        Ok(number * SLOTS + bit)
-    }
-
-    /// Publishes the object at `index` to [`Self::get`] and [`Self::next`]. The table's lock is
-    /// held, and the slot is reserved.
-    pub(super) fn publish(&self, index: u32) {
-        if let Some(head) = self.head(index / SLOTS) {
-            head.live.fetch_or(1 << (index % SLOTS), Release);
+        if head.due.get(slot) != When::NEVER {
+            head.due.set(slot, When::NEVER);
         }
+        // INVARIANT: Just taken.
+        Some(Reserved { head, slot })
     }
 
     /// Takes the object at `index` back; true for the one caller who did.
@@ -628,6 +613,45 @@ impl<T> Arena<T> {
     }
 }
 
+/// A slot that was just taken.
+///
+/// # Invariants
+///
+/// It is reserved, and the table's lock is held.
+pub(super) struct Reserved<'a, T> {
+    head: &'a Head<T>,
+    slot: u32,
+}
+
+impl<T> Reserved<'_, T> {
+    /// The index of its object.
+    #[inline(always)]
+    pub(super) fn index(&self) -> u32 {
+        self.head.number.wrapping_mul(SLOTS).wrapping_add(self.slot)
+    }
+
+    /// Puts the object in.
+    ///
+    /// # Safety
+    ///
+    /// It is empty: this is called once, and before anybody can find it.
+    #[inline(always)]
+    pub(super) unsafe fn fill(&self, make: impl FnOnce() -> T) {
+        // SAFETY: By the contract the value is not initialised, and nobody else refers to it: no bit
+        // was set and no entry stands for it.
+        unsafe { self.head.at(self.slot).write(make()) };
+    }
+
+    /// Publishes the object to [`Arena::get`] and [`Arena::next`], and has it visited then unless
+    /// somebody has asked for that already. Not before it can be found: whoever comes to visit it
+    /// earlier would miss it, and nobody would come again.
+    #[inline(always)]
+    pub(super) fn publish(&self, when: When) {
+        self.head.live.fetch_or(1 << self.slot, Release);
+        self.head.due.set_first(self.slot, when);
+    }
+}
+
 impl<T> Head<T> {
     /// The one with this callback head.
     ///
@@ -641,6 +665,7 @@ impl<T> Head<T> {
     }
 
     /// Where the object of a slot is.
+    #[inline(always)]
     fn at(&self, slot: u32) -> *mut T {
         // SAFETY: The chunk goes with its head.
         unsafe { self.chunk.as_ref() }.0[(slot % SLOTS) as usize]

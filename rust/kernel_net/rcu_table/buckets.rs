@@ -206,6 +206,14 @@ impl Buckets {
         }
     }
 
+    /// Whether [`Self::better_size`] would be a larger one.
+    #[inline(always)]
+    pub(super) fn is_crowded(&self, entries: u32) -> bool {
+        let full = u64::from(self.count()).wrapping_mul(WIDTH as u64);
+        let more = u64::from(GROW_AT).wrapping_add(1).wrapping_mul(full);
+        u64::from(entries).wrapping_mul(100) >= more && self.count() < MAX_BUCKETS
+    }
+
     /// The bucket for `number`, which is a hash, or one with some times [`STEP`] added.
     #[inline(always)]
     fn bucket(&self, number: u32) -> &Bucket {
@@ -251,6 +259,13 @@ impl Buckets {
     #[inline(always)]
     pub(super) fn goes_on(&self, hash: u32) -> bool {
         self.bucket(hash).is_marked()
+    }
+
+    /// False if there is no entry of this hash. Under RCU, or with the table's lock held.
+    #[inline(always)]
+    pub(super) fn may_have(&self, hash: u32) -> bool {
+        // Pairs with `sum_up`.
+        self.bucket(hash).summary.load(Acquire) & bit(hash) != 0
     }
 
     /// Calls `accept` for what the entries of `hash` stand for, until it gives something.
