@@ -8,7 +8,10 @@ Flows are of IPv4, UDP, with source NAT. Each connection's second packet, the re
 the real classic path; in a third namespace, `nat`, the same packet makes no flow, and what it takes there
 is subtracted.
 
-grow    from no flow to FLOWS, a chunk of each side a round, while tables grow
+grow    from no flow to FLOWS, a chunk of each side a round, while tables grow. All are to one server,
+        so that ours has just found the way for another
+spread  the same, but the second packet is the client's once more, and the way that is looked up is the
+        one to that client: no two flows have the same, nor is it ever known
 steady  STEADY flows stay; each round a tenth as many more are made, of the same connections, which
         have gone by the next round
 drain   STEADY flows are made, which are due at once; the CPU time that their removal takes is
@@ -20,14 +23,15 @@ import time
 
 from conntrack import keep, room_for
 from packets import UDP, Flow
-from sides import MAKES, NAT, NEW, close, complete, handshake_templates, start_cases
+from sides import FIRST, MAKES, NAT, NEW, close, complete, handshake_templates, start_cases
 from slabs import c_flows, tells
 from stats import ROUNDS, emit, interleave
 
 PART = "churn"
 SEED = 1
 SIDES = ("c", "nat", "rs")
-PHASES = ("grow", "steady", "drain")
+PHASES = ("grow", "spread", "steady", "drain")
+CLIENTS = 1 << 16
 WHOLE = 0.9  # of all flows must go in a round of the drain
 ABOVE = 16  # power of two of nanoseconds: 65 µs
 
@@ -71,7 +75,13 @@ class Churn:
         return run
 
     def grow(self):
-        chunk = max(self.flows // self.rounds, 1)
+        self.make_all("grow", self.flows, NEW, MAKES)
+
+    def spread(self):
+        self.make_all("spread", min(self.flows, CLIENTS), f"{FIRST},{FIRST}", FIRST)
+
+    def make_all(self, what, flows, words, makes):
+        chunk = max(flows // self.rounds, 1)
         found, refused = {name: [] for name in SIDES}, []
         done = dict.fromkeys(SIDES, 0)
 
@@ -79,17 +89,17 @@ class Churn:
             def step():
                 first = done[name]
                 done[name] = last = first + chunk
-                found[name].append(self.make(name, first, last, NEW))
+                found[name].append(self.make(name, first, last, words))
                 if name == "rs":
-                    refused.append(complete(self.sides["rs"], first, last, MAKES))
+                    refused.append(complete(self.sides["rs"], first, last, makes))
                 return found[name][-1]["wall"] / chunk
             return step
 
         wall = interleave({name: measure(name) for name in SIDES}, self.rounds, SEED)
         flows = chunk * self.rounds
-        self.emit("grow", found, flows, refused=sum(refused))
+        self.emit(what, found, flows, refused=sum(refused))
         extra = {name: [a - b for a, b in zip(wall[name], wall["nat"])] for name in ("c", "rs")}
-        emit(PART, {"what": "grow, all told: with workers and the resize", "flows": flows}, "ns per flow",
+        emit(PART, {"what": f"{what}, all told: with workers and the resize", "flows": flows}, "ns per flow",
              extra, seed=SEED,
              per_second={name: 1e9 * len(times) / sum(times) for name, times in wall.items()})
 

@@ -71,6 +71,8 @@ static const unsigned int NFO_RTF_EXPIRES = RTF_EXPIRES;
 static const unsigned int NFO_NUD_VALID = NUD_VALID;
 static const unsigned int NFO_NUD_LIVE = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
 static const unsigned int NFO_FLOWI_FLAG_ANYSRC = FLOWI_FLAG_ANYSRC;
+static const unsigned int NFO_IPSKB_MULTIPATH = IPSKB_MULTIPATH;
+static const unsigned int NFO_IP6SKB_MULTIPATH = IP6SKB_MULTIPATH;
 static const unsigned int NFO_ARPHRD_ETHER = ARPHRD_ETHER;
 static const unsigned int NFO_NETDEV_DOWN = NETDEV_DOWN;
 static const unsigned int NFO_NETDEV_UNREGISTER = NETDEV_UNREGISTER;
@@ -218,13 +220,18 @@ void nfo_neigh_hold(struct neighbour *n);
 void nfo_neigh_release(struct neighbour *n);
 int nfo_neigh_event_send(struct neighbour *n);
 void nfo_neigh_ha_snapshot(u8 *address, const struct neighbour *n);
-void nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 saddr, struct net_device *dev);
-struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev,
-				      struct flowi6 *fl6, const struct sk_buff *skb);
+struct dst_entry *nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 saddr,
+				     struct net_device *dev, u32 mark, u16 *flags);
+struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev, struct flowi6 *fl6,
+				      struct sk_buff *skb, u16 *flags);
+bool nfo_without_policies(const struct net *net);
+bool nfo_ip_routes_by_destination(const struct net *net);
+bool nfo_ip6_routes_by_destination(const struct net *net);
+bool nfo_rt_is_unicast(const struct dst_entry *dst);
+bool nfo_rt_has_gateway(const struct dst_entry *dst);
+bool nfo_rt6_has_gateway(const struct dst_entry *dst);
+u8 nfo_ip_traffic_class(const struct sk_buff *skb);
 struct dst_entry *nfo_xfrm_lookup(struct net *net, struct dst_entry *dst, const struct flowi *fl);
-unsigned long nfo_skb_set_refdst(struct sk_buff *skb, unsigned long refdst);
-struct dst_entry *nfo_skb_dst_take(struct sk_buff *skb);
-void nfo_skb_set_mark(struct sk_buff *skb, u32 mark);
 void nfo_flowi4_set_dscp(struct flowi4 *fl4, const struct sk_buff *skb);
 __be32 nfo_ip6_flowinfo(const struct sk_buff *skb);
 
@@ -260,7 +267,6 @@ u8 nfo_nft_genmask_next(const struct net *net);
 bool nfo_nft_use_inc(u32 *use);
 void nfo_nft_use_dec(u32 *use);
 void nfo_nft_use_inc_restore(u32 *use);
-u8 nfo_nft_pf(const struct nft_pktinfo *pkt);
 void nfo_flow_block_init(struct flow_block *block);
 
 #endif

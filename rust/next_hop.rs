@@ -11,6 +11,7 @@
 //! for all packets, are in [`framed`], and the rest is in [`wrapped`].
 
 mod framed;
+pub(crate) mod recent;
 mod wrapped;
 
 use crate::flow::encap::Encap;
@@ -38,6 +39,7 @@ use core::sync::atomic::{
 pub(crate) use framed::Framed;
 use kernel::prelude::*;
 use kernel::sync::aref::ARef;
+use recent::Recent;
 pub(crate) use wrapped::{
     Ends,
     Tunnel, //
@@ -239,6 +241,12 @@ impl NextHop {
         self.devices.contains(&ifindex)
     }
 
+    /// The index of its route's device, where its packets begin the way down.
+    pub(crate) fn route_device(&self) -> u32 {
+        let [first, ..] = self.devices;
+        first
+    }
+
     /// Notes that rules with this station's address are going to hardware.
     pub(crate) fn note_installed(&self, station: Mac) {
         let new = packed(station);
@@ -383,14 +391,19 @@ pub(crate) struct NextHops {
     direct: bool,
     #[pin]
     slots: SpinLockBh<[KVec<RcuArc<NextHop>>; SLOTS]>,
+    /// Some of those in the slots, by what they were found for.
+    #[pin]
+    pub(crate) recent: SpinLockBh<Recent>,
 }
 
 impl NextHops {
-    pub(crate) fn new(direct: bool) -> impl PinInit<Self> {
-        pin_init!(Self {
+    /// None. May sleep; fails with `ENOMEM`.
+    pub(crate) fn new(direct: bool) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             direct,
             slots <- new_spinlock_bh!([const { KVec::new() }; SLOTS], "nft_offload_rs_next_hops"),
-        })
+            recent <- new_spinlock_bh!(Recent::new()?, "nft_offload_rs_recent"),
+        }? Error)
     }
 
     /// The plain one with this route and neighbour, if there is one that is good. Softirq.
@@ -463,6 +476,7 @@ impl NextHops {
 
     /// Forgets those that no flow uses. Returns how many are left.
     pub(crate) fn forget_unused(&self) -> usize {
+        self.recent.lock().clear();
         let mut left = 0;
         for number in 0..SLOTS {
             let mut slots = self.slots.lock();

@@ -34,12 +34,17 @@ use crate::kernel_net::neighbour::{
 use crate::kernel_net::nft::{
     Forwarded,
     Packet,
-    Reference, //
+    Reference,
+    Reverse, //
 };
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::rcu_table::Side;
 use crate::kernel_net::work::Worker;
+use crate::next_hop::recent::{
+    Arrival,
+    Question, //
+};
 use crate::next_hop::{
     Ends,
     Framed,
@@ -67,6 +72,8 @@ pub(crate) struct Ways {
 }
 
 /// Finds the next hops of a connection, from one of its packets.
+///
+/// Both are mostly those of a flow that was made a moment ago: see [`crate::next_hop::recent`].
 pub(crate) fn discover(
     table: &Reference<'_, Worker<FlowTable>>,
     packet: &Packet<'_>,
@@ -75,19 +82,27 @@ pub(crate) fn discover(
     rcu: ReadSide<'_>,
 ) -> Result<Ways, Refusal> {
     // Packets of either direction end at the source of the other.
-    let (here, there) = (conn.tuple(side), conn.tuple(side.other()));
-    let reverse = Forwarded {
-        source: there.source,
-        destination: here.source,
-        protocol: conn.protocol(),
-        has_ports: conn.protocol() != Protocol::Gre.number(),
-        source_port: there.source_port,
-        destination_port: here.source_port,
+    let (here, there) = (conn.source(side), conn.source(side.other()));
+    let route = packet.route_seen(rcu).ok_or(Refusal::NoRoute)?;
+    // Packets of the other direction come in by the device of this route. Where they go from there is
+    // the same for others, if the destination is all that is asked for.
+    let arrival = (route.is_unicast && packet.routes_by_destination())
+        .then(|| Arrival::of_class(packet.family(), packet.traffic_class()));
+    let question = Question::of_route(route.address, (!route.has_gateway).then_some(there));
+    let (forward, back) = {
+        let recent = table.content().next_hops.recent.lock();
+        let forward = recent.get(&question, rcu);
+        let back = forward.zip(arrival).and_then(|(forward, arrival)| {
+            recent.get(&arrival.question(forward.route_device(), here), rcu)
+        });
+        (forward.cloned(), back.cloned())
     };
-    let forward = packet.route().ok_or(Refusal::NoRoute)?;
-    let back = way_back(packet, conn, &forward, &reverse, rcu).ok_or(Refusal::NoRoute)?;
-    let forward = next_hop(table, packet, forward, &there.source, rcu)?;
-    let back = next_hop(table, packet, back, &here.source, rcu)?;
+    let (forward, back) = match (forward, back) {
+        (Some(forward), Some(back)) => {
+            (in_table(table, forward, rcu)?, in_table(table, back, rcu)?)
+        }
+        (forward, _) => search(table, packet, conn, side, forward, arrival, rcu)?,
+    };
     Ok(match side {
         Side::Original => Ways {
             original: forward,
@@ -100,7 +115,50 @@ pub(crate) fn discover(
     })
 }
 
-/// The route of packets of the other direction.
+/// Finds the next hops by routing tables and devices: that of the packet, if it is not known, and the
+/// way back. `arrival` says that others may go that way, too.
+#[inline(never)]
+fn search(
+    table: &Reference<'_, Worker<FlowTable>>,
+    packet: &Packet<'_>,
+    conn: &Conn,
+    side: Side,
+    known: Option<RcuArc<NextHop>>,
+    arrival: Option<Arrival>,
+    rcu: ReadSide<'_>,
+) -> Result<(RcuArc<NextHop>, RcuArc<NextHop>), Refusal> {
+    let (here, there) = (conn.source(side), conn.source(side.other()));
+    let reverse = Forwarded {
+        source: there,
+        destination: here,
+        protocol: conn.protocol(),
+        has_ports: conn.protocol() != Protocol::Gre.number(),
+        source_port: conn.source_port(side.other()),
+        destination_port: conn.source_port(side),
+    };
+    let route = match known {
+        Some(_) => None,
+        None => Some(packet.route().ok_or(Refusal::NoRoute)?),
+    };
+    let device = match (&known, &route) {
+        (Some(hop), _) => hop.dst.device(rcu),
+        (None, Some(route)) => route.device(rcu),
+        (None, None) => return Err(Refusal::NoRoute),
+    };
+    let back = way_back(packet, conn, device, &reverse, rcu).ok_or(Refusal::NoRoute)?;
+    let question = arrival
+        .filter(|_| !back.is_one_of_several && !back.dst.has_xfrm())
+        .map(|arrival| arrival.question(device.ifindex(), here));
+    let forward = match (known, route) {
+        (Some(hop), _) => in_table(table, hop, rcu)?,
+        (None, Some(route)) => next_hop(table, packet, route, there, None, rcu)?,
+        (None, None) => return Err(Refusal::NoRoute),
+    };
+    let back = next_hop(table, packet, back.dst, here, question, rcu)?;
+    Ok((forward, back))
+}
+
+/// The route of packets of the other direction, which come in by `device`.
 ///
 /// What marks the packets of one direction need not mark those of the other, or mark them in the
 /// same way. Theirs may be the connection's mark, that of this packet, or none: it is taken to be
@@ -109,55 +167,78 @@ pub(crate) fn discover(
 fn way_back(
     packet: &Packet<'_>,
     conn: &Conn,
-    forward: &Dst,
-    reverse: &Forwarded,
+    device: &Device,
+    reverse: &Forwarded<'_>,
     rcu: ReadSide<'_>,
-) -> Option<Dst> {
+) -> Option<Reverse> {
     let marks = [conn.mark(), packet.mark(), 0];
     let mut first = None;
     for (number, mark) in marks.into_iter().enumerate() {
         if marks.iter().take(number).any(|&tried| tried == mark) {
             continue;
         }
-        let Some(dst) = packet.reverse_route(forward, reverse, mark, rcu) else {
+        let Some(back) = packet.reverse_route(device, reverse, mark, rcu) else {
             continue;
         };
-        if dst.device(rcu).ifindex() == packet.input() {
-            return Some(dst);
+        if back.dst.device(rcu).ifindex() == packet.input() {
+            return Some(back);
         }
-        first = first.or(Some(dst));
+        first = first.or(Some(back));
     }
     first
 }
 
+/// The next hop of a route, which is the answer to a question, too, if there is one.
 fn next_hop(
     table: &Reference<'_, Worker<FlowTable>>,
     packet: &Packet<'_>,
     dst: Dst,
     destination: &[u8; 16],
+    asked: Option<Question>,
     rcu: ReadSide<'_>,
 ) -> Result<RcuArc<NextHop>, Refusal> {
     let next_hops = &table.content().next_hops;
     if dst.has_xfrm() {
         return next_hops.share(transformed(dst, rcu));
     }
+    let question = Question::of_route(dst.id().0, (!dst.has_gateway()).then_some(destination));
+    if let Some(hop) = next_hops.recall(&question, asked, rcu) {
+        return in_table(table, hop, rcu);
+    }
     let neighbour = neighbour_of(&dst, destination, rcu)?;
     // As good as always another flow goes the same way, and there is nothing to be found out.
     let known = neighbour
         .as_ref()
         .and_then(|neighbour| next_hops.plain(&dst, neighbour));
-    if let Some(hop) = known {
-        return if table.has_device(&hop.device, rcu) {
-            Ok(hop)
-        } else {
-            Err(Refusal::DeviceNotInTable)
-        };
+    let hop = match known {
+        Some(hop) => in_table(table, hop, rcu)?,
+        None => {
+            let way = Way::find(table.content(), packet, &dst, neighbour, rcu)?;
+            let hop = way.into_hop(dst, rcu)?;
+            if !table.has_device(&hop.device, rcu) {
+                return Err(Refusal::DeviceNotInTable);
+            }
+            next_hops.share(hop)?
+        }
+    };
+    next_hops.remember(question, &hop);
+    if let Some(asked) = asked {
+        next_hops.remember(asked, &hop);
     }
-    let hop = Way::find(table.content(), packet, &dst, neighbour, rcu)?.into_hop(dst, rcu)?;
-    if !table.has_device(&hop.device, rcu) {
-        return Err(Refusal::DeviceNotInTable);
+    Ok(hop)
+}
+
+/// A next hop, if its device is one of the flowtable's.
+fn in_table(
+    table: &Reference<'_, Worker<FlowTable>>,
+    hop: RcuArc<NextHop>,
+    rcu: ReadSide<'_>,
+) -> Result<RcuArc<NextHop>, Refusal> {
+    if table.has_device(&hop.device, rcu) {
+        Ok(hop)
+    } else {
+        Err(Refusal::DeviceNotInTable)
     }
-    next_hops.share(hop)
 }
 
 /// The next hop of a route that transforms packets: it knows the way, and nobody else does.

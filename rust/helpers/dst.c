@@ -101,42 +101,89 @@ void nfo_neigh_ha_snapshot(u8 *address, const struct neighbour *n)
 	neigh_ha_snapshot(address, n, n->dev);
 }
 
-void nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 saddr, struct net_device *dev)
+/*
+ * As for a packet with these addresses and this mark: skb is lent for that, and is afterwards as it
+ * was before. With a reference, if there is a route. In flags is what the lookup has said of it.
+ */
+struct dst_entry *nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 saddr,
+				     struct net_device *dev, u32 mark, u16 *flags)
 {
+	unsigned long own_refdst = skb->_skb_refdst;
+	u16 own_flags = IPCB(skb)->flags;
+	u32 own_mark = skb->mark;
+	struct dst_entry *dst;
+
+	skb->_skb_refdst = 0;
+	IPCB(skb)->flags = 0;
+	skb->mark = mark;
 	ip_route_input_noref(skb, daddr, saddr, ip4h_dscp(ip_hdr(skb)), dev);
+	dst = skb_dst_force(skb) ? skb_dst(skb) : NULL;
+	*flags = IPCB(skb)->flags;
+	skb->mark = own_mark;
+	IPCB(skb)->flags = own_flags;
+	skb->_skb_refdst = own_refdst;
+	return dst;
 }
 
-struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev,
-				      struct flowi6 *fl6, const struct sk_buff *skb)
+struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev, struct flowi6 *fl6,
+				      struct sk_buff *skb, u16 *flags)
 {
-	return ip6_route_input_lookup(net, dev, fl6, skb, RT6_LOOKUP_F_HAS_SADDR);
+	u16 own_flags = IP6CB(skb)->flags;
+	struct dst_entry *dst;
+
+	IP6CB(skb)->flags = 0;
+	dst = ip6_route_input_lookup(net, dev, fl6, skb, RT6_LOOKUP_F_HAS_SADDR);
+	*flags = IP6CB(skb)->flags;
+	IP6CB(skb)->flags = own_flags;
+	return dst;
+}
+
+/* Whether no policy of IPsec has a say in where packets are sent. */
+bool nfo_without_policies(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return !READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_OUT]) &&
+	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_OUT]) != XFRM_USERPOLICY_BLOCK;
+#else
+	return true;
+#endif
+}
+
+bool nfo_ip_routes_by_destination(const struct net *net)
+{
+	return !fib4_has_custom_rules(net) && !fib_num_tclassid_users((struct net *)net) &&
+	       nfo_without_policies(net);
+}
+
+bool nfo_ip6_routes_by_destination(const struct net *net)
+{
+	return !fib6_has_custom_rules(net) && !fib6_routes_require_src(net) &&
+	       nfo_without_policies(net);
+}
+
+bool nfo_rt_is_unicast(const struct dst_entry *dst)
+{
+	return dst_rtable(dst)->rt_type == RTN_UNICAST;
+}
+
+bool nfo_rt_has_gateway(const struct dst_entry *dst)
+{
+	return dst_rtable(dst)->rt_gw_family;
+}
+
+bool nfo_rt6_has_gateway(const struct dst_entry *dst)
+{
+	return dst_rt6_info(dst)->rt6i_flags & RTF_GATEWAY;
+}
+
+u8 nfo_ip_traffic_class(const struct sk_buff *skb)
+{
+	return inet_dscp_to_dsfield(ip4h_dscp(ip_hdr(skb)));
 }
 
 struct dst_entry *nfo_xfrm_lookup(struct net *net, struct dst_entry *dst, const struct flowi *fl)
 {
 	return xfrm_lookup(net, dst, fl, NULL, 0);
-}
-
-unsigned long nfo_skb_set_refdst(struct sk_buff *skb, unsigned long refdst)
-{
-	unsigned long old = skb->_skb_refdst;
-
-	skb->_skb_refdst = refdst;
-	return old;
-}
-
-/* Always with a reference, and none is left with the packet. */
-struct dst_entry *nfo_skb_dst_take(struct sk_buff *skb)
-{
-	struct dst_entry *dst = skb_dst_force(skb) ? skb_dst(skb) : NULL;
-
-	skb->_skb_refdst = 0;
-	return dst;
-}
-
-void nfo_skb_set_mark(struct sk_buff *skb, u32 mark)
-{
-	skb->mark = mark;
 }
 
 int nfo_dst_error(const struct dst_entry *dst)

@@ -24,8 +24,3 @@ void nfo_flow_block_init(struct flow_block *block)
 {
 	flow_block_init(block);
 }
-
-u8 nfo_nft_pf(const struct nft_pktinfo *pkt)
-{
-	return nft_pf(pkt);
-}

@@ -292,6 +292,22 @@ impl Conn {
         }
     }
 
+    /// The address that packets of one direction come from, as in [`Self::tuple`].
+    #[inline(always)]
+    pub(crate) fn source(&self, side: Side) -> &[u8; 16] {
+        let raw = self.raw_tuple(side);
+        // SAFETY: The union is plain bytes, 16 of them, fully initialised in every entry.
+        unsafe { &*(&raw const raw.src.u3).cast() }
+    }
+
+    /// The port that they come from, likewise.
+    #[inline(always)]
+    pub(crate) fn source_port(&self, side: Side) -> [u8; 2] {
+        let raw = self.raw_tuple(side);
+        // SAFETY: As above; the port is at the start of the union.
+        unsafe { *(&raw const raw.src.u).cast() }
+    }
+
     /// The namespace of the connection (C: `nf_ct_net`).
     pub(crate) fn namespace(&self) -> &Namespace {
         // SAFETY: The entry is valid, by the type invariant. A namespace waits for all of its

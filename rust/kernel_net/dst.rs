@@ -231,6 +231,17 @@ impl Dst {
         self.family
     }
 
+    /// Whether it leads to a gateway, so that all its packets go to one neighbour.
+    pub(crate) fn has_gateway(&self) -> bool {
+        // SAFETY: The route is valid and of this family, by the type invariant.
+        unsafe {
+            match self.family {
+                Family::Ipv6 => bindings::nfo_rt6_has_gateway(self.as_raw()),
+                _ => bindings::nfo_rt_has_gateway(self.as_raw()),
+            }
+        }
+    }
+
     /// Whether the MTU is fixed: packets may be fragmented on the way, whatever they say.
     pub(crate) fn is_mtu_locked(&self) -> bool {
         // SAFETY: The route is valid.

@@ -91,10 +91,10 @@ impl<'a> Packet<'a> {
         self.raw.skb
     }
 
-    /// The packet's family: IPv4 or IPv6, also where the table is for both.
+    /// The packet's family: IPv4 or IPv6, also where the table is for both (C: `nft_pf`).
     pub(crate) fn family(&self) -> Option<Family> {
         // SAFETY: The packet and its state are valid, by the type invariant.
-        Family::from_raw(unsafe { bindings::nfo_nft_pf(self.raw) })
+        Family::from_raw(unsafe { (*self.raw.state).pf })
     }
 
     /// Whether the packet came through IPsec (C: `skb_sec_path`).
@@ -162,8 +162,64 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The route that a packet of the other direction will take: one that comes in by the device
-    /// that this one leaves through, that of `forward`, its route.
+    /// What the route of this packet is recognised by, and whether it is one like most.
+    ///
+    /// [`None`] if there is none. Under RCU.
+    #[inline]
+    pub(crate) fn route_seen(&self, _rcu: ReadSide<'_>) -> Option<RouteSeen> {
+        // SAFETY: The skb is valid, by the type invariant, and so is its route, under RCU at least.
+        // Routes of packets are of the packet's family.
+        unsafe {
+            let dst = NonNull::new(bindings::nfo_skb_dst(self.skb()))?.as_ptr();
+            let (has_gateway, is_unicast) = match self.family()? {
+                Family::Ipv6 => (bindings::nfo_rt6_has_gateway(dst), true),
+                _ => (
+                    bindings::nfo_rt_has_gateway(dst),
+                    bindings::nfo_rt_is_unicast(dst),
+                ),
+            };
+            Some(RouteSeen {
+                address: dst.addr(),
+                has_gateway,
+                is_unicast,
+            })
+        }
+    }
+
+    /// Whether the routes of forwarded packets of this version depend on nothing now but the device
+    /// that they come in by, their destination and their traffic class.
+    ///
+    /// That is where the namespace has no rules but those that are always there, no realms, no routes
+    /// by source, and no policies of IPsec: marks, ports and sources are for these to look at. There
+    /// may be routes of several paths, which [`Self::reverse_route`] tells about. The kernel has the
+    /// same conditions for giving a packet the route of the one before it (C:
+    /// `ip_extract_route_hint`, `ip6_extract_route_hint`), and checks sources as little as this then;
+    /// see there, and [`RouteSeen::is_unicast`].
+    pub(crate) fn routes_by_destination(&self) -> bool {
+        // SAFETY: The packet's state is valid, by the type invariant, and so is its namespace.
+        unsafe {
+            match self.family() {
+                Some(Family::Ipv4) => bindings::nfo_ip_routes_by_destination((*self.raw.state).net),
+                Some(Family::Ipv6) => {
+                    bindings::nfo_ip6_routes_by_destination((*self.raw.state).net)
+                }
+                _ => false,
+            }
+        }
+    }
+
+    /// The traffic class by which the other direction's packets are taken to be routed, that of this
+    /// one: for IPv4, where routes may be chosen by it; for IPv6 only rules look at it, 0.
+    pub(crate) fn traffic_class(&self) -> u8 {
+        match self.family() {
+            // SAFETY: The packet is valid and has a network header, being forwarded.
+            Some(Family::Ipv4) => unsafe { bindings::nfo_ip_traffic_class(self.skb()) },
+            _ => 0,
+        }
+    }
+
+    /// The route that a packet of the other direction will take: one that comes in by `device`, that
+    /// of this packet's route.
     ///
     /// Looked up as the classic path does it: as an incoming packet, by the rules for that, and then
     /// transformed by the policies there are (IPsec). [`None`] where the classic path would drop it.
@@ -171,52 +227,66 @@ impl<'a> Packet<'a> {
     /// and all that forbids (C: `nf_route`).
     pub(crate) fn reverse_route(
         &self,
-        forward: &Dst,
-        reverse: &Forwarded,
+        device: &Device,
+        reverse: &Forwarded<'_>,
         mark: u32,
         rcu: ReadSide<'_>,
-    ) -> Option<Dst> {
+    ) -> Option<Reverse> {
         let family = self.family()?;
-        let device = forward.device(rcu);
-        let mut flow = self.flow(family, reverse, mark)?;
+        let (mut flow, mut flags) = (None, 0);
         // SAFETY: The packet is valid, and ours alone while the rule looks at it; it is lent for
         // the lookup and is as it was afterwards. Device and namespace are valid, RCU is held, and
         // all of `flow` is initialised, as the family says. What is returned is a route of the
         // family with a reference, or an error.
         unsafe {
             let net = (*self.raw.state).net;
-            let dst = match family {
+            let (dst, several) = match family {
                 Family::Ipv6 => {
+                    let flow = flow.insert(self.flow(family, reverse, mark)?);
                     flow.u.__fl_common.flowic_iif = device.ifindex() as c_int;
-                    let ip6 = &raw mut flow.u.ip6;
-                    bindings::nfo_ip6_route_input(net, device.as_raw(), ip6, self.skb())
+                    let (ip6, skb) = (&raw mut flow.u.ip6, self.skb());
+                    (
+                        bindings::nfo_ip6_route_input(net, device.as_raw(), ip6, skb, &mut flags),
+                        bindings::NFO_IP6SKB_MULTIPATH,
+                    )
                 }
                 _ => {
-                    let kept = bindings::nfo_skb_set_refdst(self.skb(), 0);
-                    let own_mark = bindings::nfo_skb_mark(self.skb());
-                    bindings::nfo_skb_set_mark(self.skb(), mark);
-                    let (to, from) = (flow.u.ip4.daddr, flow.u.ip4.saddr);
-                    bindings::nfo_ip_route_input(self.skb(), to, from, device.as_raw());
-                    let dst = bindings::nfo_skb_dst_take(self.skb());
-                    bindings::nfo_skb_set_mark(self.skb(), own_mark);
-                    bindings::nfo_skb_set_refdst(self.skb(), kept);
-                    dst
+                    let (to, from) = (in_addr(reverse.destination), in_addr(reverse.source));
+                    let (skb, device) = (self.skb(), device.as_raw());
+                    (
+                        bindings::nfo_ip_route_input(skb, to, from, device, mark, &mut flags),
+                        bindings::NFO_IPSKB_MULTIPATH,
+                    )
                 }
             };
             let dst = Dst::from_raw(NonNull::new(dst)?, family);
             if dst.is_error() {
                 return None;
             }
-            flow.u.__fl_common.flowic_iif = 0;
-            flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
-            let dst = bindings::nfo_xfrm_lookup(net, dst.into_raw(), &flow);
-            let dst = kernel::error::from_err_ptr(dst).ok()?;
-            Some(Dst::from_raw(NonNull::new(dst)?, family))
+            let is_one_of_several = u32::from(flags) & several != 0;
+            // Without policies the lookup for them would give the route back as it is.
+            let dst = if bindings::nfo_without_policies(net) {
+                dst
+            } else {
+                let mut flow = match flow {
+                    Some(flow) => flow,
+                    None => self.flow(family, reverse, mark)?,
+                };
+                flow.u.__fl_common.flowic_iif = 0;
+                flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
+                let dst = bindings::nfo_xfrm_lookup(net, dst.into_raw(), &flow);
+                let dst = kernel::error::from_err_ptr(dst).ok()?;
+                Dst::from_raw(NonNull::new(dst)?, family)
+            };
+            Some(Reverse {
+                dst,
+                is_one_of_several,
+            })
         }
     }
 
     /// A packet for lookups, of the traffic class of this one.
-    fn flow(&self, family: Family, packet: &Forwarded, mark: u32) -> Option<bindings::flowi> {
+    fn flow(&self, family: Family, packet: &Forwarded<'_>, mark: u32) -> Option<bindings::flowi> {
         let mut flow = bindings::flowi::default();
         let common = bindings::flowi_common {
             flowic_mark: mark,
@@ -232,8 +302,8 @@ impl<'a> Packet<'a> {
             Family::Ipv6 => {
                 flow.u.ip6 = bindings::flowi6 {
                     __fl_common: common,
-                    daddr: in6_addr(&packet.destination),
-                    saddr: in6_addr(&packet.source),
+                    daddr: in6_addr(packet.destination),
+                    saddr: in6_addr(packet.source),
                     // SAFETY: The packet is valid and has a network header, being forwarded.
                     flowlabel: unsafe { bindings::nfo_ip6_flowinfo(self.skb()) },
                     uli,
@@ -243,8 +313,8 @@ impl<'a> Packet<'a> {
             Family::Ipv4 => {
                 let mut ip4 = bindings::flowi4 {
                     __fl_common: common,
-                    daddr: in_addr(&packet.destination),
-                    saddr: in_addr(&packet.source),
+                    daddr: in_addr(packet.destination),
+                    saddr: in_addr(packet.source),
                     uli,
                 };
                 // SAFETY: As above.
@@ -278,8 +348,8 @@ impl<'a> Packet<'a> {
     ) -> Option<Dst> {
         let family = self.family()?;
         let packet = Forwarded {
-            source: *from,
-            destination: *to,
+            source: from,
+            destination: to,
             protocol: 0,
             has_ports: false,
             source_port: [0; 2],
@@ -302,11 +372,33 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// A packet's route, to be recognised, and not to be followed.
+pub(crate) struct RouteSeen {
+    /// Where it is. A route that somebody holds is this one if it is at the same address.
+    pub(crate) address: usize,
+    /// Whether it leads to a gateway, so that all its packets go to one neighbour.
+    pub(crate) has_gateway: bool,
+    /// Whether the packet's destination is an ordinary host, elsewhere (C: `RTN_UNICAST`).
+    ///
+    /// That host is the source of the other direction's packets, which come in by the device that
+    /// this route leaves through. So they pass what there is to check of an IPv4 source, also with
+    /// `rp_filter`: where routes are by destination only, the one to that source is this.
+    pub(crate) is_unicast: bool,
+}
+
+/// What was found for packets of the other direction.
+pub(crate) struct Reverse {
+    /// The route.
+    pub(crate) dst: Dst,
+    /// Whether there are several paths, of which a packet's addresses and ports choose.
+    pub(crate) is_one_of_several: bool,
+}
+
 /// Addresses and ports of a packet as it is forwarded: after translation.
-pub(crate) struct Forwarded {
+pub(crate) struct Forwarded<'a> {
     /// IPv4 addresses are in the first four bytes.
-    pub(crate) source: [u8; 16],
-    pub(crate) destination: [u8; 16],
+    pub(crate) source: &'a [u8; 16],
+    pub(crate) destination: &'a [u8; 16],
     /// The transport protocol's number.
     pub(crate) protocol: u8,
     /// Whether the protocol has ports.
