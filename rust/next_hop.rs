@@ -338,10 +338,19 @@ impl NextHop {
         match &self.plain {
             Some(plain) => {
                 if skb.push_ethernet(plain.neighbour.ethernet_word(), plain.tail) {
-                    self.send(skb, count, rcu);
+                    skb.transmit(&self.device, &self.dst, count.packets(), rcu);
                 }
             }
             None => self.transmit_more(skb, count, rcu),
+        }
+    }
+
+    /// Lets packets go to the device's driver at once. The way is not a plain one any more, so that
+    /// packets of those need not ask.
+    fn make_direct(&mut self) {
+        self.direct = true;
+        if self.plain.take().is_some() {
+            self.framed = Framed::new(&self.link, self.encap, self.dst.ethertype());
         }
     }
 
@@ -425,7 +434,9 @@ impl NextHops {
 
     /// `new`, or one like it if there is one. Softirq.
     pub(crate) fn share(&self, mut new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
-        new.direct = self.direct;
+        if self.direct {
+            new.make_direct();
+        }
         let place = slot_of(&new.dst, new.neighbour());
         let mut slots = self.slots.lock();
         let slot = slots.get_mut(place).ok_or(Refusal::NoMemory)?;

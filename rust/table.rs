@@ -224,21 +224,6 @@ impl<F: Stored> Flows<F> {
         }
     }
 
-    /// Has a flow visited after so many seconds; one that has ended is taken out instead, if hardware
-    /// has forgotten it.
-    ///
-    /// Who ends it meanwhile has it collected: that wish comes first, whether it came before or
-    /// comes after.
-    fn visit_later(&self, index: u32, delay: u32, rcu: ReadSide<'_>) {
-        let Some(flow) = self.table.get(index, rcu) else {
-            return;
-        };
-        if !self.take_out(index, flow) {
-            let second = seconds().wrapping_add(delay);
-            self.table.visit_at(index, When::at(second), rcu);
-        }
-    }
-
     /// Takes a flow out that has ended, if hardware has forgotten it. False if it stays.
     #[inline(always)]
     fn take_out(&self, index: u32, flow: &Flow<F>) -> bool {

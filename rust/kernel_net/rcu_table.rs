@@ -62,7 +62,7 @@
 //!
 //! # Visits
 //!
-//! Objects have to be looked after. [`RcuTable::visit_at`] notes when, in a byte beside the bitmaps of
+//! Objects have to be looked after. [`RcuTable::visit_all_at`] notes when, in a byte beside the bitmaps of
 //! the chunk, and [`RcuTable::take_due`] finds those whose time has come, in the order of memory:
 //! see [`due`]. It finds out by a digest beside the pointers to the chunk whether there are any.
 //!
@@ -481,13 +481,8 @@ impl<T: Object> RcuTable<T> {
         self.arena().next(from, rcu)
     }
 
-    /// Has the object at `index` found by [`Self::take_due`] then, unless somebody has asked for that
-    /// already. Softirq or anywhere else under RCU, as the next two.
-    pub(crate) fn visit_at(&self, index: u32, when: When, _rcu: ReadSide<'_>) {
-        self.arena().set_due_first(index, when);
-    }
-
-    /// Has it found as soon as somebody looks.
+    /// Has the object at `index` found by [`Self::take_due`] as soon as somebody looks. Softirq or
+    /// anywhere else under RCU.
     pub(crate) fn visit_now(&self, index: u32, _rcu: ReadSide<'_>) {
         self.arena().set_due(index, When::NOW);
     }
@@ -518,7 +513,7 @@ impl<T: Object> RcuTable<T> {
         self.arena().some(taken.group, taken.places, rcu)
     }
 
-    /// Has those of them found again for which there is a wish, as [`Self::visit_at`] does.
+    /// Has those of them found again for which there is a wish, unless somebody has asked for that already.
     pub(crate) fn visit_all_at(&self, taken: Taken, wishes: &Wishes, _rcu: ReadSide<'_>) {
         self.arena().set_due_first_all(taken.group, wishes);
     }

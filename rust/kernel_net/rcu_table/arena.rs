@@ -305,16 +305,6 @@ impl<T> Arena<T> {
         Some(self.head(index / SLOTS)?.due.get(index % SLOTS))
     }
 
-    /// Makes the object at `index` due, unless it is.
-    pub(super) fn set_due_first(&self, index: u32, when: When) {
-        let number = index / SLOTS;
-        if let (Some(page), Some(head)) = (self.page(number), self.head(number)) {
-            if head.due.set_first(index % SLOTS, when) {
-                page.due[(number % PAGE) as usize].note(when);
-            }
-        }
-    }
-
     /// Makes objects of a chunk due, unless they are.
     pub(super) fn set_due_first_all(&self, number: u32, wishes: &Wishes) {
         if let (Some(page), Some(head)) = (self.page(number), self.head(number)) {
@@ -390,7 +380,9 @@ impl<T> Arena<T> {
             // SAFETY: The lock is held, by the contract of this function.
             state.head = unsafe { self.grow(state, home) }?;
         }
-        let head = self.head(state.head)?;
+        let number = state.head;
+        let head = self.head(number)?;
+        let digest = &self.page(number)?.due[(number % PAGE) as usize];
         // SAFETY: The lock is held, by which alone `free` is accessed.
         let free = unsafe { &mut *head.free.get() };
         let slot = free.trailing_zeros();
@@ -406,7 +398,7 @@ impl<T> Arena<T> {
             head.due.set(slot, When::NEVER);
         }
         // INVARIANT: Just taken.
-        Some(Reserved { head, slot })
+        Some(Reserved { head, digest, slot })
     }
 
     /// Takes the object at `index` back; true for the one caller who did.
@@ -620,6 +612,8 @@ impl<T> Arena<T> {
 /// It is reserved, and the table's lock is held.
 pub(super) struct Reserved<'a, T> {
     head: &'a Head<T>,
+    /// That of the chunk.
+    digest: &'a Digest,
     slot: u32,
 }
 
@@ -648,7 +642,9 @@ impl<T> Reserved<'_, T> {
     #[inline(always)]
     pub(super) fn publish(&self, when: When) {
         self.head.live.fetch_or(1 << self.slot, Release);
-        self.head.due.set_first(self.slot, when);
+        if self.head.due.set_first(self.slot, when) {
+            self.digest.note(when);
+        }
     }
 }
 
