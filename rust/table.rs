@@ -395,6 +395,8 @@ impl FlowTable {
     }
 
     /// Ends a flow on behalf of a packet. Softirq.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn end<F: Stored>(
         this: &Worker<Self>,
         found: Found<'_, Flow<F>>,
@@ -416,6 +418,8 @@ impl FlowTable {
     ///
     /// A flow that gets no other one within a second ends. While it goes on in one direction, a
     /// bridge does not hear from the station that it has forgotten in the other.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn mark_stale<F: Stored>(
         this: &Worker<Self>,
         found: Found<'_, Flow<F>>,

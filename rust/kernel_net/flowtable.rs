@@ -284,11 +284,12 @@ impl<T: Type> Adapter<T> {
         unsafe {
             let ft: *mut bindings::nf_flowtable = private.cast();
             let this: &T = &**content::<T>(ft);
+            let options = options(ft);
             let skb = NonNull::new_unchecked(skb);
             if let Some(batches) = this.batches() {
-                return batches.receive(ft, this, family, skb);
+                return Batches::receive(ft, skb, this, batches, family);
             }
-            this.hook(family, options(ft), Skb::from_raw(skb), ReadSide::new())
+            this.hook(family, options, Skb::from_raw(skb), ReadSide::new())
                 .into_raw()
         }
     }

@@ -205,20 +205,21 @@ impl<T: Type> Batches<T> {
         unsafe { &*bindings::nfo_this_cpu_ptr(self.queues.as_ptr().cast()).cast() }
     }
 
-    /// Takes a packet from a hook: into the queue, or on at once. The return value of the hook.
+    /// Takes a packet from a hook: into the queue, or on at once. The return value of the hook, whose
+    /// arguments come first, so that those need not be moved for the sake of this.
     ///
     /// # Safety
     ///
     /// As in the hook itself: `flowtable` is live, `this` its content, and `skb` the hook's packet.
     #[inline(never)]
     pub(super) unsafe fn receive(
-        &self,
         flowtable: *mut bindings::nf_flowtable,
-        this: &T,
-        family: Family,
         skb: NonNull<bindings::sk_buff>,
+        this: &T,
+        batches: &Self,
+        family: Family,
     ) -> u32 {
-        let queue = self.here();
+        let queue = batches.here();
         // SAFETY: Hooks run under RCU.
         let rcu = unsafe { ReadSide::new() };
         // SAFETY: By the contract the packet is ours.
