@@ -195,7 +195,12 @@ impl<T: Type> Adapter<T> {
                 bindings::nfo_flow_block_init(&raw mut (*ft).flow_block);
                 bindings::nfo_init_rwsem(&raw mut (*ft).flow_block_lock);
                 let net = Namespace::from_raw(bindings::nfo_read_pnet(&raw const (*ft).net));
-                content::<T>(ft).write(Arc::into_raw(T::init(net)?));
+                let this = T::init(net)?;
+                if this.batches().is_some() {
+                    // From here on the callbacks are taken from there.
+                    (*ft).type_ = Registration::<T>::batching((*ft).type_);
+                }
+                content::<T>(ft).write(Arc::into_raw(this));
             }
             Ok(0)
         })
@@ -273,24 +278,35 @@ impl<T: Type> Adapter<T> {
         skb: *mut bindings::sk_buff,
         _state: *const bindings::nf_hook_state,
     ) -> c_uint {
-        let family = match FAMILY {
-            IPV4 => Family::Ipv4,
-            IPV6 => Family::Ipv6,
-            _ => Family::Inet,
-        };
+        let family = family_of::<FAMILY>();
         // SAFETY: By the contract: hooks run under RCU, with a packet that is theirs, and the
         // flowtable is freed only after a grace period without its hooks. So content and evidence
         // are good for the call.
         unsafe {
             let ft: *mut bindings::nf_flowtable = private.cast();
             let this: &T = &**content::<T>(ft);
-            let options = options(ft);
-            let skb = NonNull::new_unchecked(skb);
-            if let Some(batches) = this.batches() {
-                return Batches::receive(ft, skb, this, batches, family);
-            }
-            this.hook(family, options, Skb::from_raw(skb), ReadSide::new())
+            let skb = Skb::from_raw(NonNull::new_unchecked(skb));
+            this.hook(family, options(ft), skb, ReadSide::new())
                 .into_raw()
+        }
+    }
+
+    /// The hook of a flowtable whose packets may wait.
+    ///
+    /// # Safety
+    ///
+    /// As that of the other.
+    unsafe extern "C" fn batching_hook<const FAMILY: u8>(
+        private: *mut c_void,
+        skb: *mut bindings::sk_buff,
+        _state: *const bindings::nf_hook_state,
+    ) -> c_uint {
+        // SAFETY: As in `hook`.
+        unsafe {
+            let ft: *mut bindings::nf_flowtable = private.cast();
+            let this: &T = &**content::<T>(ft);
+            let skb = NonNull::new_unchecked(skb);
+            Batches::receive(ft, skb, this, family_of::<FAMILY>())
         }
     }
 }
@@ -299,6 +315,16 @@ impl<T: Type> Adapter<T> {
 const IPV4: u8 = Family::Ipv4.as_raw();
 const IPV6: u8 = Family::Ipv6.as_raw();
 const INET: u8 = Family::Inet.as_raw();
+
+/// The family of such a number.
+#[inline(always)]
+const fn family_of<const FAMILY: u8>() -> Family {
+    match FAMILY {
+        IPV4 => Family::Ipv4,
+        IPV6 => Family::Ipv6,
+        _ => Family::Inet,
+    }
+}
 
 /// The registration of a type for one family.
 ///
@@ -314,6 +340,10 @@ pub(crate) struct Registration<T: Type> {
     /// What nf_tables links and flowtables point to.
     #[pin]
     raw: Opaque<bindings::nf_flowtable_type>,
+    /// What flowtables point to instead whose packets may wait, so that those of others need not ask.
+    /// Not linked by anybody.
+    #[pin]
+    batching: Opaque<bindings::nf_flowtable_type>,
     _type: PhantomData<T>,
 }
 
@@ -329,31 +359,52 @@ impl<T: Type> Registration<T> {
     /// Flowtables may be made from then on, before this function has returned: what [`Type::init`]
     /// needs is there before. Each holds a reference to the module. Process context, may sleep.
     pub(crate) fn register(family: Family, module: &'static ThisModule) -> impl PinInit<Self> {
+        let raw = |batching: bool| bindings::nf_flowtable_type {
+            family: c_int::from(family.as_raw()),
+            init: Some(Adapter::<T>::init),
+            setup: Some(Adapter::<T>::setup),
+            free: Some(Adapter::<T>::free),
+            hook: Some(match (family, batching) {
+                (Family::Ipv4, false) => Adapter::<T>::hook::<IPV4>,
+                (Family::Ipv6, false) => Adapter::<T>::hook::<IPV6>,
+                (Family::Inet, false) => Adapter::<T>::hook::<INET>,
+                (Family::Ipv4, true) => Adapter::<T>::batching_hook::<IPV4>,
+                (Family::Ipv6, true) => Adapter::<T>::batching_hook::<IPV6>,
+                (Family::Inet, true) => Adapter::<T>::batching_hook::<INET>,
+            }),
+            owner: module.as_ptr(),
+            ..Default::default()
+        };
+        let (linked, other) = (raw(false), raw(true));
         pin_init!(Self {
+            // First: as soon as the other is linked flowtables may be made.
+            batching: Opaque::new(other),
             raw <- Opaque::ffi_init(move |slot: *mut bindings::nf_flowtable_type| {
-                let raw = bindings::nf_flowtable_type {
-                    family: c_int::from(family.as_raw()),
-                    init: Some(Adapter::<T>::init),
-                    setup: Some(Adapter::<T>::setup),
-                    free: Some(Adapter::<T>::free),
-                    hook: Some(match family {
-                        Family::Ipv4 => Adapter::<T>::hook::<IPV4>,
-                        Family::Ipv6 => Adapter::<T>::hook::<IPV6>,
-                        Family::Inet => Adapter::<T>::hook::<INET>,
-                    }),
-                    owner: module.as_ptr(),
-                    ..Default::default()
-                };
                 // SAFETY: The slot is valid for writes, and pinned until dropped, which
                 // unregisters. The callbacks are those of the type, and all of them that nf_tables
                 // calls without asking whether they are there.
                 unsafe {
-                    slot.write(raw);
+                    slot.write(linked);
                     bindings::nft_register_flowtable_type(slot);
                 }
             }),
             _type: PhantomData,
         })
+    }
+
+    /// The one for flowtables whose packets may wait, in place of the one that is linked.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is that of a live registration.
+    unsafe fn batching(
+        raw: *const bindings::nf_flowtable_type,
+    ) -> *const bindings::nf_flowtable_type {
+        // SAFETY: By the contract it is the field of that name.
+        unsafe {
+            let this = kernel::container_of!(Opaque::cast_from(raw), Self, raw);
+            (*this).batching.get()
+        }
     }
 }
 

@@ -205,20 +205,22 @@ impl<T: Type> Batches<T> {
         unsafe { &*bindings::nfo_this_cpu_ptr(self.queues.as_ptr().cast()).cast() }
     }
 
-    /// Takes a packet from a hook: into the queue, or on at once. The return value of the hook, whose
-    /// arguments come first, so that those need not be moved for the sake of this.
+    /// Takes a packet from a hook: into the queue, or on at once. The return value of the hook.
     ///
     /// # Safety
     ///
     /// As in the hook itself: `flowtable` is live, `this` its content, and `skb` the hook's packet.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) unsafe fn receive(
         flowtable: *mut bindings::nf_flowtable,
         skb: NonNull<bindings::sk_buff>,
         this: &T,
-        batches: &Self,
         family: Family,
     ) -> u32 {
+        let Some(batches) = this.batches() else {
+            // That is why this hook was taken.
+            return bindings::NF_ACCEPT;
+        };
         let queue = batches.here();
         // SAFETY: Hooks run under RCU.
         let rcu = unsafe { ReadSide::new() };
