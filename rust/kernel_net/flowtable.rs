@@ -240,8 +240,7 @@ impl<T: Type> Adapter<T> {
                 }
                 _ => {
                     if let Some(batches) = this.batches() {
-                        // SAFETY: As above.
-                        unsafe { batches.unwatch(ft, dev) };
+                        batches.unwatch(ft, dev);
                     }
                     T::unbind(&this, device, options);
                 }

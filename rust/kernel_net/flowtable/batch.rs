@@ -59,7 +59,6 @@ use super::{
     Type, //
 };
 use crate::bindings;
-use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::netfilter::{
     unsupported,
     Family, //
@@ -69,7 +68,6 @@ use crate::kernel_net::rcu::{
     ReadSide, //
 };
 use crate::kernel_net::skb::Skb;
-use crate::new_spinlock_bh;
 use core::cell::{
     Cell,
     UnsafeCell, //
@@ -88,7 +86,11 @@ use core::sync::atomic::{
     }, //
 };
 use kernel::prelude::*;
-use kernel::sync::Arc;
+use kernel::sync::{
+    new_mutex,
+    Arc,
+    Mutex, //
+};
 
 /// The most packets that wait: more would not be in the cache any more when they are served.
 pub(crate) const LEN: usize = 32;
@@ -119,7 +121,12 @@ struct Queue<T: Type> {
     packets: UnsafeCell<[MaybeUninit<Packet<T>>; LEN]>,
 }
 
-/// The second hook of a device, behind that of a flowtable.
+/// The second hook of a device, behind that of a flowtable. Dropping it unregisters it; process
+/// context.
+///
+/// # Invariants
+///
+/// `ops` are registered, and the device is valid.
 struct Guard {
     ops: KBox<bindings::nf_hook_ops>,
     flowtable: *mut bindings::nf_flowtable,
@@ -128,39 +135,62 @@ struct Guard {
 // SAFETY: The hook is registered and unregistered in any task; the pointer is only compared.
 unsafe impl Send for Guard {}
 
-/// The queues of a namespace.
+impl Guard {
+    /// Registers it. Process context; may sleep.
+    ///
+    /// # Safety
+    ///
+    /// `flowtable` is valid; `device` is, until this is dropped. `ops` are those of a hook at ingress
+    /// of this device.
+    unsafe fn register(
+        ops: bindings::nf_hook_ops,
+        flowtable: *mut bindings::nf_flowtable,
+    ) -> Result<Self> {
+        let mut ops = KBox::new(ops, GFP_KERNEL)?;
+        // SAFETY: The device is valid, and so is its namespace; the operations stay in their box until
+        // they are unregistered.
+        kernel::error::to_result(unsafe {
+            bindings::nf_register_net_hook(bindings::nfo_dev_net(ops.dev), &raw mut *ops)
+        })?;
+        // INVARIANT: Just registered.
+        Ok(Self { ops, flowtable })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // SAFETY: Registered, and the device valid, by the type invariant.
+        unsafe {
+            let net = bindings::nfo_dev_net(self.ops.dev);
+            bindings::nf_unregister_net_hook(net, &raw const *self.ops);
+        }
+    }
+}
+
+/// The queues of all CPUs.
 ///
 /// # Invariants
 ///
-/// `device` is a dummy, and `queues` an area of each CPU with an initialised [`Queue`], whose NAPI
-/// instance is one of that device.
-#[pin_data(PinnedDrop)]
-pub(crate) struct Batches<T: Type> {
+/// `device` is a dummy, and `area` has an initialised [`Queue`] for each CPU, whose NAPI instance is one
+/// of that device.
+struct Queues<T: Type> {
     device: NonNull<bindings::net_device>,
-    queues: NonNull<Queue<T>>,
-    #[pin]
-    guards: SpinLockBh<KVec<Guard>>,
+    area: NonNull<Queue<T>>,
 }
 
 // SAFETY: The area may be freed by any task. Packets are not sent to other CPUs: queues are used by
 // their own ones only.
-unsafe impl<T: Type> Send for Batches<T> {}
+unsafe impl<T: Type> Send for Queues<T> {}
 // SAFETY: Each CPU uses its own queue, with bottom halves disabled; others read the two counters, which
-// are atomic, and the list of guards is under a lock.
-unsafe impl<T: Type> Sync for Batches<T> {}
+// are atomic.
+unsafe impl<T: Type> Sync for Queues<T> {}
 
-impl<T: Type> Batches<T> {
-    /// Empty queues for all CPUs. Process context; may sleep.
-    ///
-    /// Fails with `ENOMEM`; with `EOPNOTSUPP` where the kernel cannot take packets back behind the
-    /// ingress hooks, or lets other softirqs in between.
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        if !bindings::NFO_CAN_BATCH {
-            return Err(unsupported());
-        }
+impl<T: Type> Queues<T> {
+    /// Empty ones. Process context; may sleep.
+    fn new() -> Result<Self> {
         let size = size_of::<Queue<T>>();
         // SAFETY: Any size and alignment may be asked for.
-        let queues = NonNull::new(unsafe {
+        let area = NonNull::new(unsafe {
             bindings::pcpu_alloc_noprof(
                 size,
                 align_of::<Queue<T>>(),
@@ -172,29 +202,23 @@ impl<T: Type> Batches<T> {
         // SAFETY: May be called in process context.
         let Some(device) = NonNull::new(unsafe { bindings::alloc_netdev_dummy(0) }) else {
             // SAFETY: Just allocated.
-            unsafe { bindings::free_percpu(queues.as_ptr()) };
+            unsafe { bindings::free_percpu(area.as_ptr()) };
             return Err(ENOMEM);
         };
-        let queues: NonNull<Queue<T>> = queues.cast();
         // INVARIANT: The area comes zeroed, and all zero is an empty queue but for the NAPI instance,
         // which is made here.
+        let this = Self {
+            device,
+            area: area.cast(),
+        };
         for cpu in cpus() {
-            // SAFETY: The area has a queue for each possible CPU, and stays where it is until the
-            // instance is deleted.
+            // SAFETY: The queue stays where it is until the instance is deleted.
             unsafe {
-                let queue: *mut Queue<T> =
-                    bindings::nfo_per_cpu_ptr(queues.as_ptr().cast(), cpu).cast();
-                bindings::nfo_napi_add(device.as_ptr(), (*queue).napi.get(), Some(Self::poll));
+                let napi = this.of(cpu).napi.get();
+                bindings::nfo_napi_add(device.as_ptr(), napi, Some(Queue::<T>::poll));
             }
         }
-        Arc::pin_init(
-            pin_init!(Self {
-                device,
-                queues,
-                guards <- new_spinlock_bh!(KVec::new(), "nft_offload_rs_guards"),
-            }),
-            GFP_KERNEL,
-        )
+        Ok(this)
     }
 
     /// The queue of this CPU. Bottom halves are disabled.
@@ -202,7 +226,58 @@ impl<T: Type> Batches<T> {
     fn here(&self) -> &Queue<T> {
         // SAFETY: The area has an initialised queue for each CPU, by the type invariant, and goes
         // with `self`.
-        unsafe { &*bindings::nfo_this_cpu_ptr(self.queues.as_ptr().cast()).cast() }
+        unsafe { &*bindings::nfo_this_cpu_ptr(self.area.as_ptr().cast()).cast() }
+    }
+
+    /// The queue of a possible CPU.
+    fn of(&self, cpu: u32) -> &Queue<T> {
+        // SAFETY: As above.
+        unsafe { &*bindings::nfo_per_cpu_ptr(self.area.as_ptr().cast(), cpu).cast() }
+    }
+}
+
+impl<T: Type> Drop for Queues<T> {
+    fn drop(&mut self) {
+        // No flowtable is left, and with the last device of the last one the queues were empty.
+        for cpu in cpus() {
+            // SAFETY: Made by `new` for each possible CPU, by the type invariant.
+            unsafe { bindings::nfo_napi_del(self.of(cpu).napi.get()) };
+        }
+        synchronize_rcu();
+        // SAFETY: Made by `new`; nobody has either any more, after a grace period without guards.
+        unsafe {
+            bindings::free_netdev(self.device.as_ptr());
+            bindings::free_percpu(self.area.as_ptr().cast());
+        }
+    }
+}
+
+/// The queues of a namespace, and the guards of the devices whose packets may wait there.
+#[pin_data]
+pub(crate) struct Batches<T: Type> {
+    /// Gone before the queues are, which they use.
+    #[pin]
+    guards: Mutex<KVec<Guard>>,
+    queues: Queues<T>,
+}
+
+impl<T: Type> Batches<T> {
+    /// Empty queues for all CPUs. Process context; may sleep.
+    ///
+    /// Fails with `ENOMEM`; with `EOPNOTSUPP` where the kernel cannot take packets back behind the
+    /// ingress hooks, or lets other softirqs in between.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        if !bindings::NFO_CAN_BATCH {
+            return Err(unsupported());
+        }
+        let queues = Queues::new()?;
+        Arc::pin_init(
+            pin_init!(Self {
+                guards <- new_mutex!(KVec::new(), "nft_offload_rs_guards"),
+                queues,
+            }),
+            GFP_KERNEL,
+        )
     }
 
     /// Takes a packet from a hook: into the queue, or on at once. The return value of the hook.
@@ -221,7 +296,7 @@ impl<T: Type> Batches<T> {
             // That is why this hook was taken.
             return bindings::NF_ACCEPT;
         };
-        let queue = batches.here();
+        let queue = batches.queues.here();
         // SAFETY: Hooks run under RCU.
         let rcu = unsafe { ReadSide::new() };
         // SAFETY: By the contract the packet is ours.
@@ -253,24 +328,6 @@ impl<T: Type> Batches<T> {
             .into_raw()
     }
 
-    /// Serves the queue of a NAPI instance.
-    ///
-    /// # Safety
-    ///
-    /// Only for NAPI, with an instance that is in a queue of this type.
-    unsafe extern "C" fn poll(napi: *mut bindings::napi_struct, _budget: c_int) -> c_int {
-        // SAFETY: The instance is the first field of a queue, which lives longer.
-        let queue = unsafe { &*napi.cast::<Queue<T>>() };
-        // Before the queue is empty, so that who puts something in afterwards schedules it anew.
-        // What it has done others had on their budget.
-        // SAFETY: Called from its poll function.
-        unsafe { bindings::napi_complete_done(napi, 0) };
-        if !queue.busy.get() {
-            queue.serve();
-        }
-        0
-    }
-
     /// The second hook of a device: no packet goes past those that wait.
     ///
     /// # Safety
@@ -295,52 +352,30 @@ impl<T: Type> Batches<T> {
     ///
     /// # Safety
     ///
-    /// `flowtable` and `device` are valid.
+    /// `flowtable` and `device` are valid, the device until [`Self::unwatch`].
     pub(super) unsafe fn watch(
         &self,
         flowtable: *mut bindings::nf_flowtable,
         device: *mut bindings::net_device,
     ) -> Result {
-        let ops = KBox::new(
-            bindings::nf_hook_ops {
-                hook: Some(Self::guard),
-                dev: device,
-                priv_: self.queues.as_ptr().cast(),
-                // CAST: Small numbers.
-                pf: bindings::NFPROTO_NETDEV as u8,
-                hooknum: bindings::nf_dev_hooks_NF_NETDEV_INGRESS,
-                priority: c_int::MAX,
-                ..Default::default()
-            },
-            GFP_KERNEL,
-        )?;
-        let mut guard = Guard { ops, flowtable };
-        // Room first, so that nothing can fail when it is registered.
-        let mut room = KVec::with_capacity(1, GFP_KERNEL)?;
-        // SAFETY: The device is valid, and so is its namespace; the operations stay in their box until
-        // they are unregistered.
-        kernel::error::to_result(unsafe {
-            bindings::nf_register_net_hook(bindings::nfo_dev_net(device), &raw mut *guard.ops)
-        })?;
-        let mut guards = self.guards.lock();
-        if guards.reserve(1, GFP_ATOMIC).is_ok() {
-            let _ = guards.push(guard, GFP_ATOMIC);
-            return Ok(());
-        }
-        drop(guards);
-        let _ = room.push(guard, GFP_KERNEL);
-        // SAFETY: Registered above.
-        unsafe { Self::unregister(room) };
-        Err(ENOMEM)
+        let ops = bindings::nf_hook_ops {
+            hook: Some(Self::guard),
+            dev: device,
+            priv_: self.queues.area.as_ptr().cast(),
+            // CAST: Small numbers.
+            pf: bindings::NFPROTO_NETDEV as u8,
+            hooknum: bindings::nf_dev_hooks_NF_NETDEV_INGRESS,
+            priority: c_int::MAX,
+            ..Default::default()
+        };
+        // SAFETY: By the contract.
+        let guard = unsafe { Guard::register(ops, flowtable) }?;
+        Ok(self.guards.lock().push(guard, GFP_KERNEL)?)
     }
 
     /// A device has ceased to belong to a flowtable: after its hook was unregistered. Returns when no
     /// packet waits any more that it brought. Process context; sleeps.
-    ///
-    /// # Safety
-    ///
-    /// `device` is valid.
-    pub(super) unsafe fn unwatch(
+    pub(super) fn unwatch(
         &self,
         flowtable: *mut bindings::nf_flowtable,
         device: *mut bindings::net_device,
@@ -349,53 +384,22 @@ impl<T: Type> Batches<T> {
         // SAFETY: Process context, where sleeping is allowed, by the contract.
         unsafe { bindings::synchronize_net() };
         self.wait();
-        let mut gone = KVec::new();
-        {
-            let mut guards = self.guards.lock();
-            let place = guards
-                .iter()
-                .position(|guard| guard.flowtable == flowtable && guard.ops.dev == device);
-            if let Some(Ok(guard)) = place.map(|place| guards.remove(place)) {
-                drop(guards);
-                let _ = gone.push(guard, GFP_KERNEL);
-            }
-        }
-        // SAFETY: What is in the list is registered.
-        unsafe { Self::unregister(gone) };
-    }
-
-    /// Unregisters guards.
-    ///
-    /// # Safety
-    ///
-    /// They are registered, and the devices valid.
-    unsafe fn unregister(guards: KVec<Guard>) {
-        for guard in guards {
-            // SAFETY: By the contract.
-            unsafe {
-                let net = bindings::nfo_dev_net(guard.ops.dev);
-                bindings::nf_unregister_net_hook(net, &raw const *guard.ops);
-            }
-        }
-    }
-
-    /// The queues of all CPUs.
-    fn all(&self) -> impl Iterator<Item = &Queue<T>> {
-        cpus().map(|cpu| {
-            // SAFETY: There is a queue for each possible CPU, by the type invariant.
-            unsafe { &*bindings::nfo_per_cpu_ptr(self.queues.as_ptr().cast(), cpu).cast() }
-        })
+        self.guards
+            .lock()
+            .retain(|guard| guard.flowtable != flowtable || guard.ops.dev != device);
     }
 
     /// How many times packets were served together, on all CPUs. May wrap around. Any context.
     pub(crate) fn served(&self) -> u32 {
-        let add = |sum: u32, queue: &Queue<T>| sum.wrapping_add(queue.served.load(Relaxed));
-        self.all().fold(0, add)
+        cpus().fold(0, |sum: u32, cpu| {
+            sum.wrapping_add(self.queues.of(cpu).served.load(Relaxed))
+        })
     }
 
     /// Waits until all packets have been served that wait now.
     fn wait(&self) {
-        for queue in self.all() {
+        for cpu in cpus() {
+            let queue = self.queues.of(cpu);
             // Both pair with those of `serve`.
             let before = queue.served.load(Acquire);
             while queue.len.load(Acquire) != 0 && queue.served.load(Acquire) == before {
@@ -407,6 +411,24 @@ impl<T: Type> Batches<T> {
 }
 
 impl<T: Type> Queue<T> {
+    /// Serves the queue of a NAPI instance.
+    ///
+    /// # Safety
+    ///
+    /// Only for NAPI, with an instance that is in a queue of this type.
+    unsafe extern "C" fn poll(napi: *mut bindings::napi_struct, _budget: c_int) -> c_int {
+        // SAFETY: The instance is the first field of a queue, which lives longer.
+        let queue = unsafe { &*napi.cast::<Self>() };
+        // Before the queue is empty, so that who puts something in afterwards schedules it anew.
+        // What it has done others had on their budget.
+        // SAFETY: Called from its poll function.
+        unsafe { bindings::napi_complete_done(napi, 0) };
+        if !queue.busy.get() {
+            queue.serve();
+        }
+        0
+    }
+
     /// Adds a packet, and serves the queue if it is full.
     ///
     /// # Safety
@@ -470,27 +492,6 @@ impl<T: Type> Queue<T> {
         self.served
             .store(self.served.load(Relaxed).wrapping_add(1), Release);
         self.busy.set(false);
-    }
-}
-
-#[pinned_drop]
-impl<T: Type> PinnedDrop for Batches<T> {
-    fn drop(self: Pin<&mut Self>) {
-        // No flowtable is left, and with the last device of the last one the queues were empty.
-        for cpu in cpus() {
-            // SAFETY: Made by `new` for each possible CPU, by the type invariant.
-            unsafe {
-                let queue: *mut Queue<T> =
-                    bindings::nfo_per_cpu_ptr(self.queues.as_ptr().cast(), cpu).cast();
-                bindings::nfo_napi_del((*queue).napi.get());
-            }
-        }
-        synchronize_rcu();
-        // SAFETY: Made by `new`; nobody has either any more, after a grace period without guards.
-        unsafe {
-            bindings::free_netdev(self.device.as_ptr());
-            bindings::free_percpu(self.queues.as_ptr().cast());
-        }
     }
 }
 
