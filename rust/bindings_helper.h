@@ -89,7 +89,6 @@ static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
 static const unsigned int NFO_SKB_GSO_IPXIP4 = SKB_GSO_IPXIP4;
 static const unsigned int NFO_SKB_GSO_IPXIP6 = SKB_GSO_IPXIP6;
 static const bool NFO_CAN_BATCH = IS_ENABLED(CONFIG_NET_CLS_ACT) && !IS_ENABLED(CONFIG_PREEMPT_RT);
-static const unsigned int NFO_CPUS = NR_CPUS;
 static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
 
 static const unsigned int NFO_SWITCHDEV_FDB_ADD = SWITCHDEV_FDB_ADD_TO_DEVICE;
@@ -143,6 +142,7 @@ void nfo_napi_schedule(struct napi_struct *napi);
 void *nfo_this_cpu_ptr(void __percpu *area);
 void *nfo_per_cpu_ptr(void __percpu *area, unsigned int cpu);
 unsigned int nfo_next_cpu(unsigned int from);
+unsigned int nfo_cpus(void);
 bool nfo_skb_can_wait(const struct sk_buff *skb);
 void nfo_skb_receive(struct sk_buff *skb);
 

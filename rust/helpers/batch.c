@@ -38,6 +38,12 @@ unsigned int nfo_next_cpu(unsigned int from)
 	return cpumask_next((int)from - 1, cpu_possible_mask);
 }
 
+/* Less than the configuration allows for, where there are fewer. */
+unsigned int nfo_cpus(void)
+{
+	return nr_cpu_ids;
+}
+
 /*
  * Nothing but the hook of one flowtable and its guard look at what comes in by the packet's device, the
  * device is the first that it comes in by, and the packet is nobody else's.

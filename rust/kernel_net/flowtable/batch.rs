@@ -497,8 +497,13 @@ impl<T: Type> Queue<T> {
 
 /// All CPUs that there can be.
 fn cpus() -> impl Iterator<Item = u32> {
-    // SAFETY: Looks at a mask that never changes; behind the last one it gives a larger number than any.
-    let next = |from| Some(unsafe { bindings::nfo_next_cpu(from) });
-    core::iter::successors(next(0), move |&cpu| next(cpu.wrapping_add(1)))
-        .take_while(|&cpu| cpu < bindings::NFO_CPUS)
+    core::iter::successors(cpu_from(0), |&cpu| cpu_from(cpu.wrapping_add(1)))
+}
+
+/// The first of them that is not below `from`.
+fn cpu_from(from: u32) -> Option<u32> {
+    // SAFETY: A mask and a number that never change; behind the last CPU any number that is not less may
+    // come.
+    let (cpu, end) = unsafe { (bindings::nfo_next_cpu(from), bindings::nfo_cpus()) };
+    (cpu < end).then_some(cpu)
 }
