@@ -39,6 +39,10 @@ const ANSWERS: usize = UNFIT + Unfit::ALL.len();
 const HARDWARE: usize = ANSWERS + Answer::ALL.len();
 const COUNT: usize = HARDWARE + HardwareEvent::ALL.len();
 
+const PACKETS: usize = 0;
+const DIRECT: usize = 1;
+const WAITED: usize = 2;
+
 /// Counts packets that the fast path forwarded.
 pub(crate) struct Forwarded(Counters<3>);
 
@@ -46,19 +50,19 @@ impl Forwarded {
     /// Those that left as all packets do.
     #[inline(always)]
     pub(crate) fn packets(&self) -> Counter<'_> {
-        self.0.at(0)
+        self.0.at(PACKETS)
     }
 
     /// Those that went to a device's driver at once.
     #[inline(always)]
     pub(crate) fn direct_packets(&self) -> Counter<'_> {
-        self.0.at(1)
+        self.0.at(DIRECT)
     }
 
     /// Those of either kind, and others, that had to wait for others before.
     #[inline(always)]
     pub(crate) fn waited(&self) -> Counter<'_> {
-        self.0.at(2)
+        self.0.at(WAITED)
     }
 }
 
@@ -224,11 +228,11 @@ impl PerNamespace for NamespaceState {
         seq_print!(file, "flows {}\n", flows);
         seq_print!(file, "flows_added {}\n", self.counters.sum(ADDED));
         seq_print!(file, "flows_rerouted {}\n", self.counters.sum(REROUTED));
-        let direct = self.forwarded.0.sum(1);
-        let packets = self.forwarded.0.sum(0).wrapping_add(direct);
+        let direct = self.forwarded.0.sum(DIRECT);
+        let packets = self.forwarded.0.sum(PACKETS).wrapping_add(direct);
         seq_print!(file, "packets_forwarded {}\n", packets);
         seq_print!(file, "packets_forwarded_directly {}\n", direct);
-        seq_print!(file, "packets_batched {}\n", self.forwarded.0.sum(2));
+        seq_print!(file, "packets_batched {}\n", self.forwarded.0.sum(WAITED));
         let batches = self.batches.lock().clone();
         let served = batches.map_or(0, |batches| batches.served());
         seq_print!(file, "batches {}\n", served);

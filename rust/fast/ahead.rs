@@ -5,7 +5,6 @@
 //!
 //! Only hints: what is done with the packet is found out anew when its turn comes.
 
-use super::parse::Reject;
 use super::wrapped::tag_of;
 use crate::flow::encap::Encap;
 use crate::flow::ip::{
@@ -69,15 +68,8 @@ fn bucket_of<F: Stored>(
     port: Port,
     rcu: ReadSide<'_>,
 ) -> Option<u32> {
-    let headers = |protocol| -> Result<_, Reject> { F::headers(skb.linear(), port, protocol) };
-    let key = match F::inside(skb.linear()).ok()? {
-        Protocol::Tcp => headers(Protocol::Tcp),
-        Protocol::Udp => headers(Protocol::Udp),
-        Protocol::Gre => return None,
-    }
-    .ok()?
-    .key;
-    Some(F::flows(table).fetch_bucket(&key, rcu))
+    let headers = F::parse(skb.linear(), port).ok()?;
+    (headers.protocol != Protocol::Gre).then(|| F::flows(table).fetch_bucket(&headers.key, rcu))
 }
 
 /// Has the flows of packets fetched, and what those refer to.
