@@ -2,7 +2,8 @@
 # Front door. Everything is built in a Debian root in the cache, so the host needs only root and
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
-.PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format clean distclean
+.PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format \
+	clean distclean install uninstall sign
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
@@ -13,6 +14,8 @@ help:
 	@echo 'make check     format, lints, layers, shell scripts'
 	@echo 'make kunit     unit tests in the kernel, in User-mode Linux and on x86_64'
 	@echo 'make module KDIR=...  the module against any prepared kernel tree'
+	@echo 'make sign KEY=... CERTIFICATE=...  signs that module, for Secure Boot'
+	@echo 'make install   that module into its kernel, and what makes rulesets load it; make uninstall'
 	@echo 'make clean     what was built of this checkout; make distclean: the whole cache'
 
 demo: ; @scripts/run-demo
@@ -32,6 +35,14 @@ module:
 	$(if $(KDIR),,$(error say which kernel: make module KDIR=/path/to/prepared/tree))
 	@mkdir -p '$(OUT)'
 	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' MO='$(abspath $(OUT))' modules
+
+# All three also on machines without anything of ours but the checkout; DESTDIR is for packagers.
+KO = $(abspath $(OUT))/rust/nft_offload_rs.ko
+install: ; @DESTDIR='$(DESTDIR)' packaging/install '$(KO)'
+uninstall: ; @DESTDIR='$(DESTDIR)' packaging/uninstall
+KEY ?= nft-offload-rs.key
+CERTIFICATE ?= nft-offload-rs.der
+sign: ; @packaging/sign '$(KO)' '$(KEY)' '$(CERTIFICATE)' $(if $(KDIR),'$(KDIR)')
 
 clean: ; @scripts/clean
 distclean: ; @scripts/clean --all

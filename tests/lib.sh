@@ -36,6 +36,16 @@ refuse() {
 	fi
 }
 
+# says TEXT COMMAND...: it fails, and in one line that has this text.
+says() {
+	local text=$1 out
+	shift
+	if out=$("$@" 2>&1) || [ "$(wc -l <<<"$out")" != 1 ] || ! grep -qF "$text" <<<"$out"; then
+		echo "$out"
+		return 1
+	fi
+}
+
 # wait_until SECONDS COMMAND...: polls until the command succeeds.
 wait_until() {
 	local end=$((SECONDS + $1))
