@@ -3,7 +3,7 @@
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
 .PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format \
-	clean distclean install uninstall sign
+	clean distclean install uninstall sign deb release release-check
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
@@ -16,6 +16,8 @@ help:
 	@echo 'make module KDIR=...  the module against any prepared kernel tree'
 	@echo 'make sign KEY=... CERTIFICATE=...  signs that module, for Secure Boot'
 	@echo 'make install   that module into its kernel, and what makes rulesets load it; make uninstall'
+	@echo 'make deb       Debian packages for the stock kernel, and for all later ones by DKMS'
+	@echo 'make release   the source and the packages, in build/release'
 	@echo 'make clean     what was built of this checkout; make distclean: the whole cache'
 
 demo: ; @scripts/run-demo
@@ -43,6 +45,10 @@ uninstall: ; @DESTDIR='$(DESTDIR)' packaging/uninstall
 KEY ?= nft-offload-rs.key
 CERTIFICATE ?= nft-offload-rs.der
 sign: ; @packaging/sign '$(KO)' '$(KEY)' '$(CERTIFICATE)' $(if $(KDIR),'$(KDIR)')
+
+deb: ; @scripts/build-deb
+release: ; @scripts/build-release
+release-check: ; @scripts/build-release --check
 
 clean: ; @scripts/clean
 distclean: ; @scripts/clean --all
