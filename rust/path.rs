@@ -4,7 +4,8 @@
 //!
 //! The packet at hand has its route already; the way back is looked up as for a packet of the other
 //! direction. From the device of each route the way leads down, through bridges, VLANs, sessions
-//! and tunnels, to a device that must be one of the flowtable's (C: `nft_flow_route`).
+//! and tunnels, to the lowest device that is one of the flowtable's (C: `nft_flow_route`, where it
+//! must be the lowest of all).
 
 use crate::flow::encap::{
     Encap,
@@ -213,12 +214,8 @@ fn next_hop(
     let hop = match known {
         Some(hop) => in_table(table, hop, rcu)?,
         None => {
-            let way = Way::find(table.content(), packet, &dst, neighbour, rcu)?;
-            let hop = way.into_hop(dst, rcu)?;
-            if !table.has_device(&hop.device, rcu) {
-                return Err(Refusal::DeviceNotInTable);
-            }
-            next_hops.share(hop)?
+            let way = Way::find(table, packet, &dst, neighbour, rcu)?;
+            next_hops.share(way.into_hop(dst, rcu)?)?
         }
     };
     next_hops.remember(question, &hop);
@@ -281,7 +278,8 @@ fn neighbour(dst: &Dst, destination: &[u8; 16]) -> Result<ARef<Neighbour>, Refus
 /// What is found on the way from a route's device down to the one that packets leave through.
 struct Way<'rcu> {
     device: &'rcu Device,
-    devices: [u32; MAX_DEVICES],
+    /// All of them so far, that one too.
+    devices: [Option<&'rcu Device>; MAX_DEVICES],
     encap: Encap,
     /// Which of its tags, the outer and the inner, hardware takes care of.
     untagged: [bool; 2],
@@ -327,7 +325,8 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
         _ => [0; 6],
     };
     let mut now = Way::new(hop.dst.device(rcu), None);
-    let walked = now.walk(station, rcu, |way, _, _, _| match &hop.tunnel {
+    let last = hop.devices.iter().rposition(|&index| index != 0);
+    let walked = now.walk(station, last, rcu, |way, _, _, _| match &hop.tunnel {
         Some(tunnel) if !way.tunnelled => Ok((tunnel.dst.device(rcu), station)),
         _ => Err(Refusal::PathUnknown),
     });
@@ -339,7 +338,7 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
         _ => None,
     };
     walked.is_ok()
-        && now.devices == hop.devices
+        && now.indices() == hop.devices
         && now.encap == hop.encap
         && now.session == session
         && now.tunnelled == hop.tunnel.is_some()
@@ -349,7 +348,7 @@ impl<'rcu> Way<'rcu> {
     fn new(device: &'rcu Device, neighbour: Option<ARef<Neighbour>>) -> Self {
         Self {
             device,
-            devices: [0; MAX_DEVICES],
+            devices: [None; MAX_DEVICES],
             encap: Encap::NONE,
             untagged: [false; 2],
             source: None,
@@ -361,30 +360,63 @@ impl<'rcu> Way<'rcu> {
         }
     }
 
+    /// The indices of all devices, the rest 0.
+    fn indices(&self) -> [u32; MAX_DEVICES] {
+        self.devices
+            .map(|device| device.map_or(0, |device| device.ifindex()))
+    }
+
+    /// The way to the lowest device that is one of the flowtable's.
+    ///
+    /// That is where packets of the other direction can be caught first. What is below it, as the
+    /// ports of a bridge or the device under a VLAN, is left to it, as for all other packets.
     fn find(
-        table: &FlowTable,
+        table: &Reference<'_, Worker<FlowTable>>,
         packet: &Packet<'_>,
         dst: &Dst,
         neighbour: Option<ARef<Neighbour>>,
         rcu: ReadSide<'rcu>,
     ) -> Result<Self, Refusal> {
+        let mut way = Self::new(dst.device(rcu), neighbour.clone());
+        let whole = way.descend(table, packet, None, rcu);
+        if whole.is_ok() && table.has_device(way.device, rcu) {
+            return Ok(way);
+        }
+        let is_ours = |device: &Option<&Device>| device.is_some_and(|d| table.has_device(d, rcu));
+        let Some(place) = way.devices.iter().rposition(is_ours) else {
+            return Err(whole.err().unwrap_or(Refusal::DeviceNotInTable));
+        };
         let mut way = Self::new(dst.device(rcu), neighbour);
-        let first = station(&way.neighbour);
-        way.walk(first, rcu, |way, protocol, source, destination| {
-            let tunnel = way.through(table, packet, protocol, source, destination, rcu)?;
+        way.descend(table, packet, Some(place), rcu)?;
+        Ok(way)
+    }
+
+    /// Walks down, as [`Self::walk`], through tunnels as routes lead.
+    fn descend(
+        &mut self,
+        table: &Reference<'_, Worker<FlowTable>>,
+        packet: &Packet<'_>,
+        last: Option<usize>,
+        rcu: ReadSide<'rcu>,
+    ) -> Result<(), Refusal> {
+        let first = station(&self.neighbour);
+        self.walk(first, last, rcu, |way, protocol, source, destination| {
+            let tunnel =
+                way.through(table.content(), packet, protocol, source, destination, rcu)?;
             let below = tunnel.dst.device(rcu);
             way.neighbour = neighbour_of(&tunnel.dst, &destination, rcu)?;
             way.tunnel = Some(tunnel);
             Ok((below, station(&way.neighbour)))
-        })?;
-        Ok(way)
+        })
     }
 
-    /// Walks down from the device that is there. `through` says where the way goes on behind a
+    /// Walks down from the device that is there, to the one at place `last` if that is some, or else to
+    /// the lowest. `through` says where the way goes on behind a
     /// tunnel, with these protocol, source and destination.
     fn walk(
         &mut self,
         station: Mac,
+        last: Option<usize>,
         rcu: ReadSide<'rcu>,
         mut through: impl FnMut(
             &mut Self,
@@ -396,6 +428,9 @@ impl<'rcu> Way<'rcu> {
         let mut walk = Walk::new(self.device, station, rcu);
         for place in 0..MAX_DEVICES {
             self.enter(place, walk.device());
+            if last == Some(place) {
+                return Ok(());
+            }
             match walk.step() {
                 None | Some(Ok(Step::SwitchPort | Step::Wireless)) => return Ok(()),
                 // So say devices whose tag would be one too many.
@@ -420,7 +455,7 @@ impl<'rcu> Way<'rcu> {
     fn enter(&mut self, place: usize, device: &'rcu Device) {
         self.device = device;
         if let Some(slot) = self.devices.get_mut(place) {
-            *slot = device.ifindex();
+            *slot = Some(device);
         }
         if self.source.is_none() && device.is_ethernet() {
             self.source = Some(device.ethernet_address());
@@ -507,7 +542,7 @@ impl<'rcu> Way<'rcu> {
 
     /// The next hop that this way is.
     fn into_hop(self, dst: Dst, rcu: ReadSide<'_>) -> Result<NextHop, Refusal> {
-        let device = self.device;
+        let (device, devices) = (self.device, self.indices());
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
             Some(Ends::V4(_)) => V4::HEADER_LEN,
             Some(Ends::V6(_)) => V6::HEADER_LEN,
@@ -564,7 +599,7 @@ impl<'rcu> Way<'rcu> {
             framed,
             encap: self.encap,
             tunnel: self.tunnel,
-            devices: self.devices,
+            devices,
             device: ARef::from(device),
             link,
             dst: dst.kept(rcu),
