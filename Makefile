@@ -3,7 +3,7 @@
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
 .PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format \
-	clean distclean install uninstall sign deb release release-check
+	clean distclean install uninstall sign openwrt-check deb release release-check
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
@@ -18,6 +18,7 @@ help:
 	@echo 'make install   that module into its kernel, and what makes rulesets load it; make uninstall'
 	@echo 'make deb       Debian packages for the stock kernel, and for all later ones by DKMS'
 	@echo 'make release   the source and the packages, in build/release'
+	@echo 'make openwrt-check OPENWRT=...  the package through the rules of an OpenWrt tree'
 	@echo 'make clean     what was built of this checkout; make distclean: the whole cache'
 
 demo: ; @scripts/run-demo
@@ -28,6 +29,7 @@ bench: ; @scripts/run-bench
 bench-check: ; @scripts/run-bench --check
 check: ; @scripts/run-check
 kunit: ; @scripts/run-tests kunit
+openwrt-check: ; @scripts/openwrt-check '$(OPENWRT)'
 setup: ; @scripts/setup
 format: ; @scripts/run-check --format
 
