@@ -5,8 +5,9 @@
   steady.py HOST PORT [SOURCE PORT]
             talks by UDP, at a steady rate, and by TCP, until its input ends; then it says, as
             NAME=NUMBER, how many datagrams it sent and how many answers never came or came twice, how
-            many round trips TCP made, how often it had to send again, and the longest time in
-            milliseconds that it waited for an answer.
+            many round trips TCP made, how many of its packets were lost (sent again, and the other end did
+            not say that it had them already, as it does on a machine that is too busy to answer in
+            time), and the longest time in milliseconds that it waited for an answer.
 """
 import select
 import socket
@@ -15,7 +16,9 @@ import sys
 import time
 
 RATE = 250  # datagrams, and round trips of TCP at most, per second
-TCP_INFO_TOTAL_RETRANS = 100  # offset of tcpi_total_retrans in struct tcp_info
+# Offsets of tcpi_total_retrans and tcpi_dsack_dups in struct tcp_info.
+TCP_INFO_TOTAL_RETRANS = 100
+TCP_INFO_DSACK_DUPS = 216
 
 
 def serve(port):
@@ -98,6 +101,7 @@ def talk(host, port, source):
                 asked = None
     info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     again = struct.unpack_from("=I", info, TCP_INFO_TOTAL_RETRANS)[0]
+    again = max(0, again - struct.unpack_from("=I", info, TCP_INFO_DSACK_DUPS)[0])
     print(f"sent={sent} lost={sent - len(got)} twice={twice} trips={trips} again={again} "
           f"longest={int(longest * 1000)}", flush=True)
 
