@@ -198,6 +198,7 @@ int nfo_register_switchdev_notifier(struct notifier_block *nb);
 int nfo_unregister_switchdev_notifier(struct notifier_block *nb);
 struct proc_dir_entry *nfo_proc_net(const struct net *net);
 struct kobject *nfo_find_module(const struct module *any, const char *name);
+bool nfo_module_get(struct module *module);
 struct net_device *nfo_netdev_notifier_info_to_dev(void *info);
 
 /* routes and neighbours */

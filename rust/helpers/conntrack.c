@@ -65,14 +65,23 @@ u32 nfo_ct_gre_timeout(const struct net *net, unsigned int state)
 #endif
 }
 
+/* Kernels without C's flow tables have no sysctls for these, but the same default. */
 u32 nfo_flowtable_tcp_timeout(const struct net *net)
 {
+#if IS_ENABLED(CONFIG_NF_FLOW_TABLE)
 	return READ_ONCE(nf_tcp_pernet((struct net *)net)->offload_timeout);
+#else
+	return NF_FLOW_TIMEOUT;
+#endif
 }
 
 u32 nfo_flowtable_udp_timeout(const struct net *net)
 {
+#if IS_ENABLED(CONFIG_NF_FLOW_TABLE)
 	return READ_ONCE(nf_udp_pernet((struct net *)net)->offload_timeout);
+#else
+	return NF_FLOW_TIMEOUT;
+#endif
 }
 
 u32 nfo_ct_mark(const struct nf_conn *ct)

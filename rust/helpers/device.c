@@ -110,9 +110,19 @@ struct net *nfo_seq_file_single_net(struct seq_file *seq)
 	return seq_file_single_net(seq);
 }
 
+/* Built in, this comes up before any module, and is no member of the set of modules. */
 struct kobject *nfo_find_module(const struct module *any, const char *name)
 {
+#ifdef MODULE
 	return kset_find_obj(any->mkobj.kobj.kset, name);
+#else
+	return NULL;
+#endif
+}
+
+bool nfo_module_get(struct module *module)
+{
+	return try_module_get(module);
 }
 
 int nfo_register_switchdev_notifier(struct notifier_block *nb)

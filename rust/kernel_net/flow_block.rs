@@ -472,8 +472,8 @@ impl<T: Owner> Binding<T> {
 
 /// Keeps this module loaded, for ever.
 fn pin_to_memory() {
-    // SAFETY: The module is loaded, since this is its code.
-    let _ = unsafe { bindings::try_module_get(crate::THIS_MODULE.as_ptr()) };
+    // SAFETY: The module is loaded, since this is its code; or built in, for which there is NULL.
+    let _ = unsafe { bindings::nfo_module_get(crate::THIS_MODULE.as_ptr()) };
 }
 
 /// A moment as a driver of others' devices, to be where the kernel's lock is held.

@@ -15,13 +15,15 @@ use kernel::prelude::*;
 /// What is asked is the directory of all modules in sysfs, `/sys/module`: the list of modules
 /// itself is private to the C code. So a module that is just being loaded or unloaded may or may
 /// not be found, and the answer may be outdated the next moment. `name` is spelled as the
-/// directory, with underscores. `this` is any module, to find the directory by.
+/// directory, with underscores. `this` is this module, to find the directory by; built into the
+/// kernel it is there before any module, and nothing is found.
 ///
 /// Process context.
 pub(crate) fn is_loaded(this: &'static ThisModule, name: &CStr) -> bool {
-    // SAFETY: This module is alive, and a member of the set of all modules; the set has a lock of
-    // its own for the search, and names are C strings. The object found comes with a reference, so
-    // it is still one when that is given back; nothing else is done with it.
+    // SAFETY: This module is alive, and a member of the set of all modules; built in there is no
+    // such thing, and the pointer is not looked at. The set has a lock of its own for the search,
+    // and names are C strings. The object found comes with a reference, so it is still one when
+    // that is given back; nothing else is done with it.
     unsafe {
         let found = bindings::nfo_find_module(this.as_ptr(), name.as_char_ptr());
         if !found.is_null() {
