@@ -3,7 +3,8 @@
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
 .PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format \
-	clean distclean install uninstall sign openwrt-check deb release release-check
+	clean distclean install uninstall sign openwrt-check deb release release-check \
+	in-tree in-tree-undo test-in-tree
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
@@ -19,6 +20,7 @@ help:
 	@echo 'make deb       Debian packages for the stock kernel, and for all later ones by DKMS'
 	@echo 'make release   the source and the packages, in build/release'
 	@echo 'make openwrt-check OPENWRT=...  the package through the rules of an OpenWrt tree'
+	@echo 'make in-tree KERNEL=...  the module into the sources of a kernel; make in-tree-undo: out again'
 	@echo 'make clean     what was built of this checkout; make distclean: the whole cache'
 
 demo: ; @scripts/run-demo
@@ -51,6 +53,11 @@ sign: ; @packaging/sign '$(KO)' '$(KEY)' '$(CERTIFICATE)' $(if $(KDIR),'$(KDIR)'
 deb: ; @scripts/build-deb
 release: ; @scripts/build-release
 release-check: ; @scripts/build-release --check
+
+# The module as part of a kernel, and how that is proven.
+in-tree: ; @scripts/in-tree '$(KERNEL)'
+in-tree-undo: ; @scripts/in-tree --undo '$(KERNEL)'
+test-in-tree: ; @scripts/test-in-tree
 
 clean: ; @scripts/clean
 distclean: ; @scripts/clean --all
