@@ -71,6 +71,15 @@ module_dir() {
 	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "$1"
 }
 
+# Where the kernel of a guest was built, as the builder sees it: for all checkouts, but for the one
+# that has the module in its own tree (test-in-tree).
+guest_kernel() {
+	case $1 in
+	um-tree) module_dir um-tree-kernel ;;
+	*) printf '%s/%s\n' "$(kernel_dir)" "$1" ;;
+	esac
+}
+
 # What make is told about the compiler for a flavour, a line each.
 compiler_of() {
 	local cc=gcc-16 hostcc=gcc-16
