@@ -21,6 +21,7 @@ help:
 	@echo 'make release   the source and the packages, in build/release'
 	@echo 'make openwrt-check OPENWRT=...  the package through the rules of an OpenWrt tree'
 	@echo 'make in-tree KERNEL=...  the module into the sources of a kernel; make in-tree-undo: out again'
+	@echo 'make test-in-tree  the module as part of a kernel: built as a module and into it, and kunit.py'
 	@echo 'make clean     what was built of this checkout; make distclean: the whole cache'
 
 demo: ; @scripts/run-demo
