@@ -336,6 +336,9 @@ subprocess.run(["ip", "netns", "exec", "router", "sysctl", "-qw",
                 "net.netfilter.nf_flowtable_tcp_timeout=600",
                 # An error for each packet that earns one.
                 "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0",
+                # And none for fragments whose others do not come, while a slow guest sends the rest.
+                "net.ipv4.ipfrag_time=600", "net.ipv6.ip6frag_time=600",
+                "net.netfilter.nf_conntrack_frag6_timeout=600",
                 "net.netfilter.nf_flowtable_udp_timeout=600"], check=True)
 
 
