@@ -410,9 +410,9 @@ impl<'rcu> Way<'rcu> {
         })
     }
 
-    /// Walks down from the device that is there, to the one at place `last` if that is some, or else to
-    /// the lowest. `through` says where the way goes on behind a
-    /// tunnel, with these protocol, source and destination.
+    /// Walks down from the device that is there, to the one at place `last` if that is some, or else
+    /// to the lowest. `through` says where the way goes on behind a tunnel, with these protocol,
+    /// source and destination.
     fn walk(
         &mut self,
         station: Mac,
