@@ -9,7 +9,13 @@
 set -euo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-SUITE=${NFT_OFFLOAD_SUITE:-sid}
+# NFT_OFFLOAD_KERNEL=SERIES: not the stock kernel, but test kernels of the source that
+# setup-kernel-source has fetched. An old one wants the compilers of its time: those of a suite.
+KERNEL=${NFT_OFFLOAD_KERNEL:-}
+case $KERNEL in
+6.12) SUITE=trixie GCC=14 ;;
+*) SUITE=${NFT_OFFLOAD_SUITE:-sid} GCC=16 ;;
+esac
 CACHE=${NFT_OFFLOAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nft-offload-rs}
 # shellcheck disable=SC2034 # for those who source this
 JOBS=$(nproc)
@@ -56,8 +62,9 @@ in_builder() {
 		"$TOP/scripts/enter-builder" "$BUILDER" "$TOP" "$CACHE" "$@"
 }
 
-# The kernel release resolved at set-up, e.g. 7.2.13+deb15-amd64.
+# The kernel release resolved at set-up, e.g. 7.2.13+deb15-amd64; or the series that was asked for.
 kernel_release() {
+	[ -z "$KERNEL" ] || { echo "$KERNEL" && return; }
 	cat "$BUILDER/etc/nft-offload/release" 2>/dev/null || die "no kernel resolved yet: run 'make setup'"
 }
 
@@ -68,7 +75,7 @@ kernel_dir() {
 
 # Where our module is built for a flavour (stock, um, um-smp, x86), as the builder sees it.
 module_dir() {
-	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "$1"
+	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "${KERNEL:+$KERNEL-}$1"
 }
 
 # Where the kernel of a guest was built, as the builder sees it: for all checkouts, but for the one
@@ -82,9 +89,9 @@ guest_kernel() {
 
 # What make is told about the compiler for a flavour, a line each.
 compiler_of() {
-	local cc=gcc-16 hostcc=gcc-16
+	local cc=gcc-$GCC hostcc=gcc-$GCC
 	case $1 in
-	stock) cc=x86_64-linux-gnu-gcc-16 ;;
+	stock) cc=x86_64-linux-gnu-gcc-$GCC ;;
 	um-debug)
 		cc=clang hostcc=clang
 		# Without a threshold, clang's large code model puts all data into sections (.lbss, .ldata)
@@ -95,6 +102,8 @@ compiler_of() {
 		echo "CFLAGS_stub.o=-fno-pic -fno-stack-protector -fomit-frame-pointer"
 		;;
 	esac
+	# Its Rust part knows no target for User-mode Linux.
+	[ "$KERNEL-${1%%-*}" != 6.12-um ] || echo BINDGEN_TARGET_um=x86_64-linux-gnu
 	printf '%s\n' "CC=$cc" "HOSTCC=$hostcc"
 }
 
