@@ -23,8 +23,8 @@
     unused_imports
 )]
 
+use crate::compat::derived::*;
 use kernel::ffi;
-use pin_init::MaybeZeroable;
 
 pub(crate) use kernel::bindings::*;
 

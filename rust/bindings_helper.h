@@ -101,6 +101,15 @@ void nfo_prefetch(const void *at);
 void nfo_spin_lock_bh(spinlock_t *lock);
 void nfo_spin_unlock_bh(spinlock_t *lock);
 bool nfo_spin_trylock_bh(spinlock_t *lock);
+void nfo_spin_assert_is_held(spinlock_t *lock);
+void nfo_fsleep(unsigned long microseconds);
+/* for kernels whose Rust part has not got them (compat.rs) */
+void nfo_rcu_read_lock(void);
+void nfo_rcu_read_unlock(void);
+void nfo_refcount_inc(refcount_t *count);
+bool nfo_refcount_dec_and_test(refcount_t *count);
+void nfo_mutex_lock(struct mutex *lock);
+bool nfo_mutex_trylock(struct mutex *lock);
 void nfo_init_rwsem(struct rw_semaphore *sem);
 void nfo_init_delayed_work(struct delayed_work *work, work_func_t fn);
 void nfo_cond_resched(void);
@@ -133,6 +142,7 @@ struct flow_action_entry *nfo_rule_action(struct flow_rule *rule, unsigned int n
 /* parameters */
 extern bool nfo_direct_transmit;
 extern unsigned int nfo_batch;
+extern unsigned int nfo_hardware_after;
 
 /* batches */
 void nfo_napi_add(struct net_device *dev, struct napi_struct *napi,
@@ -191,6 +201,8 @@ unsigned int nfo_dev_reserved_headroom(const struct net_device *dev);
 void nfo_dev_ethernet_address(const struct net_device *dev, u8 *address);
 bool nfo_dev_has_forward_path(const struct net_device *dev);
 int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device_path *path);
+bool nfo_path_is_tunnel(const struct net_device_path *path);
+u8 nfo_path_tunnel(const struct net_device_path *path, u8 *source, u8 *destination);
 bool nfo_dev_has_header(const struct net_device *dev);
 struct net *nfo_dev_net(const struct net_device *dev);
 struct net *nfo_read_pnet(const possible_net_t *pnet);
@@ -198,7 +210,7 @@ int nfo_register_switchdev_notifier(struct notifier_block *nb);
 int nfo_unregister_switchdev_notifier(struct notifier_block *nb);
 struct proc_dir_entry *nfo_proc_net(const struct net *net);
 struct kobject *nfo_find_module(const struct module *any, const char *name);
-bool nfo_module_get(struct module *module);
+bool nfo_this_module_get(void);
 struct net_device *nfo_netdev_notifier_info_to_dev(void *info);
 
 /* routes and neighbours */
@@ -264,6 +276,9 @@ void nfo_trace_flow_ended(const struct nf_conn *ct, const char *why);
 struct net *nfo_seq_file_net(struct seq_file *seq);
 struct net *nfo_seq_file_single_net(struct seq_file *seq);
 void *nfo_net_generic(const struct net *net, unsigned int id);
+bool nfo_nft_hook_has_device(const struct nft_hook *hook, const struct net_device *dev);
+struct nft_flowtable *nfo_nft_flowtable_lookup(const struct net *net, const struct nft_table *table,
+					       const struct nlattr *name, u8 genmask);
 u8 nfo_nft_genmask_next(const struct net *net);
 bool nfo_nft_use_inc(u32 *use);
 void nfo_nft_use_dec(u32 *use);

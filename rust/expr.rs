@@ -2,6 +2,7 @@
 
 //! The expression `flow add @table`: decides whether a connection is offloaded, and does it.
 
+use crate::compat::prelude::*;
 use crate::flow::ip::{
     Ip,
     V4,
@@ -50,7 +51,6 @@ use crate::table::{
     GARBAGE, //
 };
 use core::ptr;
-use kernel::prelude::*;
 
 /// The expression.
 pub(crate) enum FlowAdd {}

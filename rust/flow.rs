@@ -15,6 +15,7 @@ pub(crate) mod state;
 pub(crate) mod timeout;
 pub(crate) mod tunnel;
 
+use crate::compat::sync::aref::ARef;
 use crate::hardware::state as hardware;
 use crate::kernel_net::conntrack::{
     offload_tcp_timeout,
@@ -43,8 +44,6 @@ use core::sync::atomic::{
     Ordering::Relaxed, //
 };
 use ip::Ip;
-use kernel::prelude::*;
-use kernel::sync::aref::ARef;
 use nat::Protocol;
 use state::State;
 

@@ -34,6 +34,13 @@ pub(crate) mod queue;
 mod rules;
 pub(crate) mod state;
 
+use crate::compat::prelude::*;
+use crate::compat::sync::{
+    new_mutex,
+    rcu,
+    Arc,
+    Mutex, //
+};
 use crate::flow::ip::{
     V4,
     V6, //
@@ -85,13 +92,6 @@ use core::sync::atomic::{
         Acquire,
         Relaxed, //
     }, //
-};
-use kernel::prelude::*;
-use kernel::sync::{
-    new_mutex,
-    rcu,
-    Arc,
-    Mutex, //
 };
 use state::Wish;
 

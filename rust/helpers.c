@@ -4,6 +4,7 @@
  * something is written in Rust.
  */
 #include "bindings_helper.h"
+#include "probed.h"
 
 #include "helpers/batch.c"
 #include "helpers/conntrack.c"

@@ -14,6 +14,10 @@
 //! `refused`, or nothing while it was not asked. The reader goes from flow to flow without holding anything up: each is found by its
 //! index, anew.
 
+use crate::compat::fmt;
+use crate::compat::seq_file::SeqFile;
+use crate::compat::seq_print;
+use crate::compat::sync::rcu;
 use crate::flow::encap::Tag;
 use crate::flow::ip::{
     Ip,
@@ -43,10 +47,6 @@ use core::net::{
     Ipv4Addr,
     Ipv6Addr, //
 };
-use kernel::fmt;
-use kernel::seq_file::SeqFile;
-use kernel::seq_print;
-use kernel::sync::rcu;
 
 /// Where in the list of a flowtable a flow is: below 2^32 those of IPv4, above those of IPv6.
 const V6_BEGINS: u64 = 1 << 32;
@@ -132,7 +132,7 @@ fn show_flow<F: Stored>(flow: Option<&Flow<F>>, file: &SeqFile, rcu: ReadSide<'_
 
 /// A device, and what is around packets there, from the outside in.
 fn show_way(hop: &NextHop, file: &SeqFile) {
-    seq_print!(file, "{}", &*hop.device.name());
+    seq_print!(file, "{}", hop.device.name());
     let (outer, inner) = hop.encap.outer_and_inner();
     for tag in [outer, inner].into_iter().flatten() {
         match tag {

@@ -14,6 +14,8 @@ mod framed;
 pub(crate) mod recent;
 mod wrapped;
 
+use crate::compat::prelude::*;
+use crate::compat::sync::aref::ARef;
 use crate::flow::encap::Encap;
 use crate::flow::key::Port;
 use crate::kernel_net::device::Device;
@@ -37,8 +39,6 @@ use core::sync::atomic::{
     Ordering::Relaxed, //
 };
 pub(crate) use framed::Framed;
-use kernel::prelude::*;
-use kernel::sync::aref::ARef;
 use recent::Recent;
 pub(crate) use wrapped::{
     Ends,

@@ -11,6 +11,7 @@
 //!   kernel types.
 
 mod bindings;
+mod compat;
 mod events;
 mod expr;
 mod fast;
@@ -24,7 +25,7 @@ mod reason;
 mod stats;
 mod table;
 
-use kernel::prelude::*;
+use crate::compat::prelude::*;
 use kernel_net::netfilter::Family;
 use kernel_net::work::Worker;
 use kernel_net::{
@@ -51,17 +52,6 @@ module! {
         "nft-expr-10-flow_offload",
         "nft-expr-1-flow_offload",
     ],
-    params: {
-        hardware_after: u32 {
-            default: 0,
-            description: "Packets of a flow before it is offered to hardware",
-        },
-    },
-}
-
-/// Packets of a flow before it is offered to hardware.
-fn hardware_after() -> u32 {
-    *module_parameters::hardware_after.value()
 }
 
 /// The registrations, in the order in which they end.
@@ -97,7 +87,7 @@ impl Drop for Callbacks {
     }
 }
 
-impl kernel::InPlaceModule for NftOffload {
+impl crate::compat::InPlaceModule for NftOffload {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         if module::is_loaded(module, c"nf_flow_table_inet") {
             pr_warn!(

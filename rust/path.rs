@@ -7,6 +7,8 @@
 //! and tunnels, to the lowest device that is one of the flowtable's (C: `nft_flow_route`, where it
 //! must be the lowest of all).
 
+use crate::compat::prelude::*;
+use crate::compat::sync::aref::ARef;
 use crate::flow::encap::{
     Encap,
     Tag,
@@ -63,8 +65,6 @@ use crate::table::{
     Stored, //
 };
 use core::sync::atomic::AtomicBool;
-use kernel::prelude::*;
-use kernel::sync::aref::ARef;
 
 /// The next hops of both directions.
 pub(crate) struct Ways {

@@ -4,6 +4,10 @@
 //!
 //! Every line is a name and a number. Names only ever get more.
 
+use crate::compat::prelude::*;
+use crate::compat::seq_file::SeqFile;
+use crate::compat::seq_print;
+use crate::compat::sync::Arc;
 use crate::kernel_net::flowtable::Batches;
 use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::namespace::PerNamespace;
@@ -24,10 +28,6 @@ use crate::reason::{
 };
 use crate::table::FlowTable;
 use core::sync::atomic::AtomicU32;
-use kernel::prelude::*;
-use kernel::seq_file::SeqFile;
-use kernel::seq_print;
-use kernel::sync::Arc;
 
 const ADDED: usize = 0;
 const REROUTED: usize = 1;

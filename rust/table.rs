@@ -9,6 +9,9 @@ mod gc;
 pub(crate) mod tunnels;
 mod turn;
 
+use crate::compat::prelude::*;
+use crate::compat::sync::rcu;
+use crate::compat::sync::Arc;
 use crate::fast::ahead;
 use crate::flow::ip::{
     Ip,
@@ -23,7 +26,6 @@ use crate::hardware::queue::{
     Queue, //
 };
 use crate::hardware::Hardware;
-use crate::hardware_after;
 use crate::kernel_net::conntrack::{
     offload_tcp_timeout,
     offload_udp_timeout, //
@@ -80,9 +82,6 @@ use core::sync::atomic::{
         Release, //
     }, //
 };
-use kernel::prelude::*;
-use kernel::sync::rcu;
-use kernel::sync::Arc;
 use tunnels::Tunnels;
 
 /// The task that collects garbage; the others are hardware's.
@@ -514,7 +513,7 @@ impl flowtable::Type for Worker<FlowTable> {
                 v6 <- Flows::new(),
                 next_hops <- NextHops::new(switches::direct_transmit()),
                 stale: AtomicU32::new(0),
-                hardware <- Hardware::new(hardware_after()),
+                hardware <- Hardware::new(switches::hardware_after()),
                 state: copy,
             }? Error)),
             GFP_KERNEL,

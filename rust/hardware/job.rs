@@ -11,6 +11,9 @@ use super::{
     new_cookie,
     Hardware, //
 };
+use crate::compat::prelude::*;
+use crate::compat::sync::aref::ARef;
+use crate::compat::sync::rcu;
 use crate::flow::ip::{
     V4,
     V6, //
@@ -44,9 +47,6 @@ use crate::table::{
     Stored, //
 };
 use core::sync::atomic::Ordering::Relaxed;
-use kernel::prelude::*;
-use kernel::sync::aref::ARef;
-use kernel::sync::rcu;
 
 /// Both directions, in the order in which drivers hear of them.
 const SIDES: [Side; 2] = [Side::Original, Side::Reply];

@@ -212,9 +212,10 @@ fn end_of<F: Ip>(
         rule.mangle(Header::Ipv4, offset, [0; 4], v4(address))?;
     } else {
         let mut offset = if end == End::Source { 8 } else { 24 };
-        let (words, _) = address.as_chunks::<4>();
-        for word in words {
-            rule.mangle(Header::Ipv6, offset, [0; 4], *word)?;
+        for word in address.chunks_exact(4) {
+            if let &[a, b, c, d] = word {
+                rule.mangle(Header::Ipv6, offset, [0; 4], [a, b, c, d])?;
+            }
             offset += 4;
         }
     }

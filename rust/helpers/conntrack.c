@@ -32,7 +32,12 @@ bool nfo_ct_tcp_established(const struct nf_conn *ct)
 
 void nfo_ct_refresh(struct nf_conn *ct, u32 timeout)
 {
+#ifdef NFO_HAVE_CT_REFRESH_WITHOUT_SKB
 	nf_ct_refresh(ct, timeout);
+#else
+	/* It does not look at the packet, only for whether it should count it: not so. */
+	nf_ct_refresh(ct, NULL, timeout);
+#endif
 }
 
 bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit)

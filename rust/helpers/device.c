@@ -40,7 +40,12 @@ bool nfo_dev_is_queueless(const struct net_device *dev)
 /* Somebody looks at what leaves: a packet socket, nf_tables' egress hook, or tc. */
 bool nfo_dev_is_observed(const struct net_device *dev)
 {
-	return dev_nit_active_rcu(dev) ||
+	return
+#ifdef NFO_HAVE_NIT_ACTIVE_RCU
+	       dev_nit_active_rcu(dev) ||
+#else
+	       dev_nit_active((struct net_device *)dev) ||
+#endif
 #ifdef CONFIG_NETFILTER_EGRESS
 	       rcu_access_pointer(dev->nf_hooks_egress) ||
 #endif
@@ -95,6 +100,33 @@ int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device
 	return ctx->dev->netdev_ops->ndo_fill_forward_path(ctx, path);
 }
 
+bool nfo_path_is_tunnel(const struct net_device_path *path)
+{
+#ifdef NFO_HAVE_PATH_TUN
+	return path->type == DEV_PATH_TUN;
+#else
+	return false;
+#endif
+}
+
+/* The number of what is inside; addresses have 16 bytes each, of which IPv4 uses the first four. */
+u8 nfo_path_tunnel(const struct net_device_path *path, u8 *source, u8 *destination)
+{
+#ifdef NFO_HAVE_PATH_TUN
+	memcpy(source, &path->tun.src_v6, 16);
+	memcpy(destination, &path->tun.dst_v6, 16);
+	/* Some versions give the route of the tunnel too, with a reference. */
+	dst_release(path->tun.dst);
+#endif
+#if defined(NFO_HAVE_PATH_TUN_INNER_PROTO)
+	return path->tun.inner_proto;
+#elif defined(NFO_HAVE_PATH_TUN)
+	return path->tun.l3_proto;
+#else
+	return 0;
+#endif
+}
+
 bool nfo_dev_has_header(const struct net_device *dev)
 {
 	return dev->header_ops && dev->header_ops->create;
@@ -120,9 +152,9 @@ struct kobject *nfo_find_module(const struct module *any, const char *name)
 #endif
 }
 
-bool nfo_module_get(struct module *module)
+bool nfo_this_module_get(void)
 {
-	return try_module_get(module);
+	return try_module_get(THIS_MODULE);
 }
 
 int nfo_register_switchdev_notifier(struct notifier_block *nb)

@@ -78,7 +78,11 @@ int nfo_neigh_event_send(struct neighbour *n)
 
 void nfo_flowi4_set_dscp(struct flowi4 *fl4, const struct sk_buff *skb)
 {
+#ifdef NFO_HAVE_FLOWI4_DSCP
 	fl4->flowi4_dscp = ip4h_dscp(ip_hdr(skb));
+#else
+	fl4->flowi4_tos = inet_dscp_to_dsfield(ip4h_dscp(ip_hdr(skb)));
+#endif
 }
 
 __be32 nfo_ip6_flowinfo(const struct sk_buff *skb)
@@ -116,6 +120,7 @@ struct dst_entry *nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 s
 	skb->_skb_refdst = 0;
 	IPCB(skb)->flags = 0;
 	skb->mark = mark;
+	/* Where it takes the type of service, a dscp_t is the same number. */
 	ip_route_input_noref(skb, daddr, saddr, ip4h_dscp(ip_hdr(skb)), dev);
 	dst = skb_dst_force(skb) ? skb_dst(skb) : NULL;
 	*flags = IPCB(skb)->flags;

@@ -20,6 +20,46 @@ bool nfo_spin_trylock_bh(spinlock_t *lock)
 	return spin_trylock_bh(lock);
 }
 
+void nfo_spin_assert_is_held(spinlock_t *lock)
+{
+	lockdep_assert_held(lock);
+}
+
+bool nfo_mutex_trylock(struct mutex *lock)
+{
+	return mutex_trylock(lock);
+}
+
+void nfo_mutex_lock(struct mutex *lock)
+{
+	mutex_lock(lock);
+}
+
+void nfo_rcu_read_lock(void)
+{
+	rcu_read_lock();
+}
+
+void nfo_rcu_read_unlock(void)
+{
+	rcu_read_unlock();
+}
+
+void nfo_refcount_inc(refcount_t *count)
+{
+	refcount_inc(count);
+}
+
+bool nfo_refcount_dec_and_test(refcount_t *count)
+{
+	return refcount_dec_and_test(count);
+}
+
+void nfo_fsleep(unsigned long microseconds)
+{
+	fsleep(microseconds);
+}
+
 void nfo_init_rwsem(struct rw_semaphore *sem)
 {
 	init_rwsem(sem);

@@ -9,13 +9,13 @@
 //! C header: [`include/net/switchdev.h`](srctree/include/net/switchdev.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::neighbour::Mac;
 use crate::kernel_net::notifier::{
     Chain,
     Registration, //
 };
-use kernel::prelude::*;
 
 /// Who is told. Any context, also under a bridge's lock: may not sleep, and not ask the bridge.
 pub(crate) trait Notified: Send + Sync {

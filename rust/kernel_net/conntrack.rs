@@ -37,6 +37,8 @@
 //! C header: [`include/net/netfilter/nf_conntrack.h`](srctree/include/net/netfilter/nf_conntrack.h)
 
 use crate::bindings;
+use crate::compat::sync::aref::AlwaysRefCounted;
+use crate::compat::sync::lock::Backend;
 use crate::kernel_net::lock::SpinLockBhBackend;
 use crate::kernel_net::memory::prefetch;
 use crate::kernel_net::namespace::Namespace;
@@ -53,8 +55,6 @@ use core::sync::atomic::{
         Relaxed, //
     }, //
 };
-use kernel::sync::aref::AlwaysRefCounted;
-use kernel::sync::lock::Backend;
 use kernel::types::Opaque;
 
 /// One direction's addresses and ports; numbers as on the wire (C: `struct nf_conntrack_tuple`).
@@ -139,7 +139,7 @@ pub(crate) enum TcpState {
 
 /// A connection (C: `struct nf_conn`).
 ///
-/// Counted by itself: [`ARef`](kernel::sync::aref::ARef) holds a reference, which keeps the entry
+/// Counted by itself: [`ARef`](crate::compat::sync::aref::ARef) holds a reference, which keeps the entry
 /// in memory, not in conntrack's table. A network namespace that goes waits for all references to
 /// its entries.
 ///

@@ -17,20 +17,22 @@
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use crate::bindings;
+use crate::compat::fmt;
+use crate::compat::prelude::*;
+use crate::compat::sync::aref::AlwaysRefCounted;
 use crate::kernel_net::namespace::Namespace;
 use crate::kernel_net::notifier::{
     Chain,
     Registration, //
 };
 use crate::kernel_net::rcu::ReadSide;
+use core::fmt::Write as _;
 use core::ptr::NonNull;
-use kernel::prelude::*;
-use kernel::sync::aref::AlwaysRefCounted;
 use kernel::types::Opaque;
 
 /// A network device (C: `struct net_device`).
 ///
-/// Counted by itself: [`ARef`](kernel::sync::aref::ARef) holds a reference.
+/// Counted by itself: [`ARef`](crate::compat::sync::aref::ARef) holds a reference.
 ///
 /// # Invariants
 ///
@@ -65,11 +67,16 @@ unsafe impl AlwaysRefCounted for Device {
 /// The name of a device.
 pub(crate) struct Name([u8; bindings::IFNAMSIZ as usize]);
 
-impl core::ops::Deref for Name {
-    type Target = CStr;
-
-    fn deref(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"?")
+/// What is not to be printed is shown by its number: nearly all bytes may be in names.
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0.iter().take_while(|&&byte| byte != 0) {
+            match byte {
+                b' '..=b'~' => f.write_char(byte.into())?,
+                _ => write!(f, "\\x{byte:02x}")?,
+            }
+        }
+        Ok(())
     }
 }
 

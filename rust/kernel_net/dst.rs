@@ -14,6 +14,8 @@
 //! C header: [`include/net/dst.h`](srctree/include/net/dst.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::sync::aref::ARef;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::neighbour::Neighbour;
 use crate::kernel_net::netfilter::Family;
@@ -22,8 +24,6 @@ use core::ptr::{
     self,
     NonNull, //
 };
-use kernel::prelude::*;
-use kernel::sync::aref::ARef;
 
 /// An owned reference to a route (C: `struct dst_entry`), with what tells whether it still holds.
 ///

@@ -35,6 +35,12 @@
 //! C header: [`include/net/flow_offload.h`](srctree/include/net/flow_offload.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::sync::{
+    new_mutex,
+    Arc,
+    Mutex, //
+};
 use crate::kernel_net::device::Device;
 use crate::kernel_net::flow_rule::Rule;
 use crate::kernel_net::netfilter::unsupported;
@@ -42,12 +48,6 @@ use crate::kernel_net::time::sleep_a_tick;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
 use core::ptr;
-use kernel::prelude::*;
-use kernel::sync::{
-    new_mutex,
-    Arc,
-    Mutex, //
-};
 use kernel::types::Opaque;
 
 /// What to tell drivers about a rule.
@@ -189,7 +189,7 @@ impl Block {
             } else {
                 while !ptr::eq((*list).next, list) {
                     let callback =
-                        kernel::container_of!((*list).next, bindings::flow_block_cb, list);
+                        crate::compat::container_of!((*list).next, bindings::flow_block_cb, list);
                     bindings::nfo_list_del(&raw mut (*callback).list);
                     bindings::flow_block_cb_free(callback);
                 }
@@ -328,7 +328,11 @@ impl Block {
         unsafe {
             let mut at = (*head).next;
             while !ptr::eq(at, head) {
-                f(kernel::container_of!(at, bindings::flow_block_cb, list));
+                f(crate::compat::container_of!(
+                    at,
+                    bindings::flow_block_cb,
+                    list
+                ));
                 at = (*at).next;
             }
         }
@@ -472,8 +476,8 @@ impl<T: Owner> Binding<T> {
 
 /// Keeps this module loaded, for ever.
 fn pin_to_memory() {
-    // SAFETY: The module is loaded, since this is its code; or built in, for which there is NULL.
-    let _ = unsafe { bindings::nfo_module_get(crate::THIS_MODULE.as_ptr()) };
+    // SAFETY: The module is loaded, since this is its code; or built in, which is for ever anyway.
+    let _ = unsafe { bindings::nfo_this_module_get() };
 }
 
 /// A moment as a driver of others' devices, to be where the kernel's lock is held.

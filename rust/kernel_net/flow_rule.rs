@@ -15,11 +15,11 @@
 //! C header: [`include/net/flow_offload.h`](srctree/include/net/flow_offload.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::sync::aref::ARef;
 use crate::kernel_net::device::Device;
 use core::mem::offset_of;
 use core::ptr::NonNull;
-use kernel::prelude::*;
-use kernel::sync::aref::ARef;
 
 /// The most actions a rule may have (C: `NF_FLOW_RULE_ACTION_MAX`).
 pub(crate) const MAX_ACTIONS: u32 = 24;

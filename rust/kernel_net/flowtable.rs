@@ -48,6 +48,8 @@
 mod batch;
 
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::sync::Arc;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::namespace::Namespace;
 use crate::kernel_net::netfilter::{
@@ -66,8 +68,6 @@ use core::ptr::{
     self,
     NonNull, //
 };
-use kernel::prelude::*;
-use kernel::sync::Arc;
 use kernel::types::Opaque;
 
 /// How a flowtable was declared (C: `enum nf_flowtable_flags`).
@@ -401,7 +401,11 @@ impl<T: Type> Registration<T> {
     ) -> *const bindings::nf_flowtable_type {
         // SAFETY: By the contract it is the field of that name.
         unsafe {
-            let this = kernel::container_of!(Opaque::cast_from(raw), Self, raw);
+            let this = crate::compat::container_of!(
+                raw.cast::<Opaque<bindings::nf_flowtable_type>>().cast_mut(),
+                Self,
+                raw
+            );
             (*this).batching.get()
         }
     }

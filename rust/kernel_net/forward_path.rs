@@ -11,11 +11,11 @@
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::neighbour::Mac;
 use crate::kernel_net::rcu::ReadSide;
 use core::ptr;
-use kernel::prelude::*;
 
 /// What a bridge with VLANs does to the tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,14 +146,18 @@ impl<'rcu> Walk<'rcu> {
                 }
                 bindings::net_device_path_type_DEV_PATH_DSA => Ok(Step::SwitchPort),
                 bindings::net_device_path_type_DEV_PATH_MTK_WDMA => Ok(Step::Wireless),
-                bindings::net_device_path_type_DEV_PATH_TUN => {
-                    let tunnel = detail.tun.as_ref();
-                    // Some versions give the route of the tunnel too, with a reference.
-                    bindings::dst_release(tunnel.dst);
+                // Not all kernels can be asked for the ends of tunnels.
+                _ if bindings::nfo_path_is_tunnel(path) => {
+                    let (mut source, mut destination) = ([0; 16], [0; 16]);
+                    let protocol = bindings::nfo_path_tunnel(
+                        path,
+                        source.as_mut_ptr(),
+                        destination.as_mut_ptr(),
+                    );
                     Ok(Step::Tunnel {
-                        protocol: tunnel.l3_proto,
-                        source: *(&raw const tunnel.__bindgen_anon_1).cast(),
-                        destination: *(&raw const tunnel.__bindgen_anon_2).cast(),
+                        protocol,
+                        source,
+                        destination,
                     })
                 }
                 _ => Err(EINVAL),

@@ -20,8 +20,8 @@
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
 use crate::bindings;
-use kernel::prelude::*;
-use kernel::sync::lock::{
+use crate::compat::prelude::*;
+use crate::compat::sync::lock::{
     Backend,
     Lock, //
 };
@@ -71,7 +71,7 @@ unsafe impl Backend for SpinLockBhBackend {
     #[inline]
     unsafe fn assert_is_held(ptr: *mut Self::State) {
         // SAFETY: The lock is initialised, by the contract of the trait.
-        unsafe { bindings::spin_assert_is_held(ptr) }
+        unsafe { bindings::nfo_spin_assert_is_held(ptr) }
     }
 }
 
@@ -84,7 +84,7 @@ macro_rules! new_spinlock_bh {
     ($inner:expr, $name:literal) => {
         $crate::kernel_net::lock::SpinLockBh::new(
             $inner,
-            kernel::c_str!($name),
+            $crate::compat::c_str!($name),
             kernel::static_lock_class!(),
         )
     };

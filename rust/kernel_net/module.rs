@@ -8,7 +8,7 @@
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
 use crate::bindings;
-use kernel::prelude::*;
+use crate::compat::prelude::*;
 
 /// Whether a module of this name is loaded, or built in with parameters.
 ///

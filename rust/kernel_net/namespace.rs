@@ -25,6 +25,9 @@
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::seq_file::SeqFile;
+use crate::compat::sync::Arc;
 use core::marker::PhantomData;
 use core::ptr;
 use core::sync::atomic::{
@@ -36,9 +39,6 @@ use core::sync::atomic::{
         Release, //
     }, //
 };
-use kernel::prelude::*;
-use kernel::seq_file::SeqFile;
-use kernel::sync::Arc;
 use kernel::types::Opaque;
 
 /// A network namespace (C: `struct net`), borrowed from something that lives in it.

@@ -26,6 +26,7 @@
 //! C header: [`include/net/neighbour.h`](srctree/include/net/neighbour.h)
 
 use crate::bindings;
+use crate::compat::sync::aref::AlwaysRefCounted;
 use core::ptr::{
     self,
     NonNull, //
@@ -34,7 +35,6 @@ use core::sync::atomic::{
     fence,
     Ordering::Acquire, //
 };
-use kernel::sync::aref::AlwaysRefCounted;
 use kernel::types::Opaque;
 
 /// Room for the longest link-layer address (C: `MAX_ADDR_LEN`), as entries have it.
@@ -48,7 +48,7 @@ pub(crate) type Mac = [u8; 6];
 
 /// A neighbour entry (C: `struct neighbour`).
 ///
-/// Counted by itself: [`ARef`](kernel::sync::aref::ARef) holds a reference. Such a reference keeps
+/// Counted by itself: [`ARef`](crate::compat::sync::aref::ARef) holds a reference. Such a reference keeps
 /// the entry in memory, not in its table; and it keeps the entry's device from being unregistered,
 /// so that it is to be given up on device events.
 ///

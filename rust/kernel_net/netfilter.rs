@@ -12,10 +12,10 @@
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::skb::Skb;
 use core::marker::PhantomData;
 use core::mem;
-use kernel::prelude::*;
 
 /// The operation is not supported (C: `-EOPNOTSUPP`); the kernel crate has no name for this one.
 pub(crate) fn unsupported() -> Error {

@@ -35,6 +35,7 @@
 //! C header: [`include/net/netfilter/nf_tables.h`](srctree/include/net/netfilter/nf_tables.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::conntrack::Conn;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
@@ -50,7 +51,6 @@ use core::ptr::{
     self,
     NonNull, //
 };
-use kernel::prelude::*;
 use kernel::types::Opaque;
 
 /// A forwarded packet, while a rule looks at it (C: `struct nft_pktinfo`).
@@ -449,8 +449,8 @@ impl<'a, T: flowtable::Type> Reference<'a, T> {
             let head = &raw const (*self.raw.as_ptr()).hook_list;
             let mut at = ptr::read_volatile(&raw const (*head).next);
             while !ptr::eq(at, head) {
-                let hook = kernel::container_of!(at, bindings::nft_hook, list);
-                if !bindings::nft_hook_find_ops_rcu(hook, device.as_raw()).is_null() {
+                let hook = crate::compat::container_of!(at, bindings::nft_hook, list);
+                if bindings::nfo_nft_hook_has_device(hook, device.as_raw()) {
                     return true;
                 }
                 at = ptr::read_volatile(&raw const (*at).next);
@@ -580,12 +580,12 @@ impl<E: Expression> Adapter<E> {
                 let ctx = &*ctx;
                 // The flowtable may be one that the same transaction makes.
                 let genmask = bindings::nfo_nft_genmask_next(ctx.net);
-                let ft = kernel::error::from_err_ptr(bindings::nft_flowtable_lookup(
+                let ft = kernel::error::from_err_ptr(bindings::nfo_nft_flowtable_lookup(
                     ctx.net, ctx.table, name, genmask,
                 ))?;
                 let ft = NonNull::new(ft).ok_or(ENOENT)?;
                 if flowtable::content_of::<E::Table>(ft).is_none() {
-                    kernel::pr_warn_once!(
+                    crate::compat::pr_warn_once!(
                         "flowtable of another module: nf_flow_table_inet was loaded first\n"
                     );
                     return Err(unsupported());
@@ -701,14 +701,14 @@ impl<E: Expression> Adapter<E> {
 ///
 /// `kind` is registered; it and `operations` refer to each other, and are pinned.
 #[pin_data(PinnedDrop)]
-pub(crate) struct Registration<E: Expression> {
+pub(crate) struct Registration<X: Expression> {
     /// The callbacks, which every rule points to.
     #[pin]
     operations: Opaque<bindings::nft_expr_ops>,
     /// What nf_tables links.
     #[pin]
     kind: Opaque<bindings::nft_expr_type>,
-    _expression: PhantomData<E>,
+    _expression: PhantomData<X>,
 }
 
 // SAFETY: nf_tables has a lock for its list of expressions, so that the registration may be given
@@ -730,9 +730,9 @@ impl<E: Expression> Registration<E> {
         // registration, when nothing refers to them. What C is given stays: the fields are pinned,
         // the policy is static, and the name and the functions are the module's.
         unsafe {
-            pin_init::pin_init_from_closure(move |this: *mut Self| {
-                let operations = Opaque::cast_into(&raw const (*this).operations);
-                let kind = Opaque::cast_into(&raw const (*this).kind);
+            crate::compat::pin_init_from_closure(move |this: *mut Self| {
+                let operations = (&raw mut (*this).operations).cast::<bindings::nft_expr_ops>();
+                let kind = (&raw mut (*this).kind).cast::<bindings::nft_expr_type>();
                 let size = (size_of::<bindings::nft_expr>() + size_of::<Private>())
                     .next_multiple_of(align_of::<u64>());
                 operations.write(bindings::nft_expr_ops {

@@ -9,7 +9,7 @@
 //! C header: [`include/linux/notifier.h`](srctree/include/linux/notifier.h)
 
 use crate::bindings;
-use kernel::prelude::*;
+use crate::compat::prelude::*;
 use kernel::types::Opaque;
 
 /// A notifier chain, and who listens to it.
@@ -89,7 +89,11 @@ impl<C: Chain> Registration<C> {
     ) -> c_int {
         // SAFETY: By the contract.
         unsafe {
-            let this = &*kernel::container_of!(Opaque::cast_from(block), Self, block);
+            let this = &*crate::compat::container_of!(
+                block.cast::<Opaque<bindings::notifier_block>>(),
+                Self,
+                block
+            );
             // CAST: Event numbers are small.
             this.who.notify(event as u32, info);
         }

@@ -21,8 +21,8 @@
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use core::ptr::NonNull;
-use kernel::prelude::*;
 
 /// `N` counters of 64 bits for each CPU.
 ///

@@ -9,7 +9,7 @@
 //! back references that cannot outlive it.
 //!
 //! ```ignore
-//! let guard = kernel::sync::rcu::read_lock();
+//! let guard = crate::compat::sync::rcu::read_lock();
 //! let rcu = ReadSide::of(&guard);
 //! let flow = table.get(index, rcu)?;
 //! drop(guard); // Does not compile if `flow` is used below.
@@ -21,9 +21,9 @@
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
 use crate::bindings;
+use crate::compat::sync::rcu::Guard;
+use crate::compat::types::NotThreadSafe;
 use core::marker::PhantomData;
-use kernel::sync::rcu::Guard;
-use kernel::types::NotThreadSafe;
 
 /// Evidence that the caller is in an RCU read-side critical section for `'rcu`.
 ///

@@ -19,6 +19,8 @@
 //! [`include/linux/refcount.h`](srctree/include/linux/refcount.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::sync::Refcount;
 use crate::kernel_net::rcu::ReadSide;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -35,8 +37,6 @@ use core::sync::atomic::{
     }, //
 };
 use kernel::alloc::AllocError;
-use kernel::prelude::*;
-use kernel::sync::Refcount;
 
 /// An object, its number of references, and what is queued when that is zero.
 struct Node<T> {
@@ -86,7 +86,7 @@ impl<T: Send + Sync> RcuArc<T> {
         let node = unsafe { self.node.as_ref() };
         node.references
             .as_atomic()
-            .load(kernel::sync::atomic::Acquire)
+            .load(crate::compat::sync::atomic::Acquire)
             == 1
     }
 
@@ -99,7 +99,7 @@ impl<T: Send + Sync> RcuArc<T> {
         let head: *mut UnsafeCell<bindings::callback_head> = head.cast();
         // SAFETY: By the contract, the head is the `rcu` field of a node from `KBox::into_raw`, and
         // nobody uses it any more.
-        drop(unsafe { KBox::from_raw(kernel::container_of!(head, Node<T>, rcu)) });
+        drop(unsafe { KBox::from_raw(crate::compat::container_of!(head, Node<T>, rcu)) });
     }
 }
 

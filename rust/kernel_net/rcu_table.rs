@@ -109,6 +109,7 @@ mod buckets;
 mod due;
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::rcu::{
     rcu_barrier,
@@ -139,7 +140,6 @@ pub(crate) use due::{
     When,
     Wishes, //
 };
-use kernel::prelude::*;
 
 /// Which of an object's two keys.
 ///
@@ -733,7 +733,9 @@ impl<T: Object> RcuTable<T> {
             cond_resched();
         }
         if failed {
-            kernel::pr_warn_once!("flow table: no room for some entries, while it was resized\n");
+            crate::compat::pr_warn_once!(
+                "flow table: no room for some entries, while it was resized\n"
+            );
         }
         {
             let _guard = self.lock.lock();
@@ -760,7 +762,7 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
         loop {
             // Objects that are retired already are not found here, and need not be: `in_use` counts
             // them.
-            let guard = kernel::sync::rcu::read_lock();
+            let guard = crate::compat::sync::rcu::read_lock();
             let Some((index, _)) = self.next(from, ReadSide::of(&guard)) else {
                 break;
             };

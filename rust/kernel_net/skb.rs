@@ -35,6 +35,7 @@
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
 use crate::kernel_net::namespace::Namespace;
@@ -49,7 +50,6 @@ use core::marker::PhantomData;
 use core::mem;
 use core::ptr::NonNull;
 use core::slice;
-use kernel::prelude::*;
 
 /// What is known of a packet's transport checksum (C: `CHECKSUM_*`).
 ///
@@ -476,7 +476,7 @@ impl<'a> Skb<'a> {
         // SAFETY: Ours to free, by the type invariant; its content is in the segments.
         unsafe {
             bindings::sk_skb_reason_drop(
-                core::ptr::null(),
+                core::ptr::null_mut(),
                 raw.as_ptr(),
                 bindings::skb_drop_reason_SKB_CONSUMED,
             );
@@ -645,7 +645,7 @@ impl Drop for Skb<'_> {
         // SAFETY: Ours to free, by the type invariant.
         unsafe {
             bindings::sk_skb_reason_drop(
-                core::ptr::null(),
+                core::ptr::null_mut(),
                 self.raw.as_ptr(),
                 bindings::skb_drop_reason_SKB_DROP_REASON_NETFILTER_DROP,
             );

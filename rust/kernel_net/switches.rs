@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters of the module that may be changed while it is loaded.
+//! Parameters of the module.
 //!
-//! Rust's own parameters of modules are set when it is loaded, and cannot be seen afterwards. These are
-//! C's, in `/sys/module/nft_offload_rs/parameters/`: whoever reads one gets what was written last.
+//! They are C's. Two may be changed while the module is loaded, in
+//! `/sys/module/nft_offload_rs/parameters/`: whoever reads one gets what was written last.
 //!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
 
@@ -19,4 +19,10 @@ pub(crate) fn direct_transmit() -> bool {
 pub(crate) fn batch() -> u32 {
     // SAFETY: A word that is always there.
     unsafe { (&raw const bindings::nfo_batch).read_volatile() }
+}
+
+/// Packets of a flow before it is offered to hardware: as it was when the module was loaded.
+pub(crate) fn hardware_after() -> u32 {
+    // SAFETY: A word that is always there, and that is set before any code of the module runs.
+    unsafe { bindings::nfo_hardware_after }
 }

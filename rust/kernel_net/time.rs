@@ -14,8 +14,6 @@
 //! C header: [`include/linux/jiffies.h`](srctree/include/linux/jiffies.h)
 
 use crate::bindings;
-use kernel::time::delay::fsleep;
-use kernel::time::Delta;
 
 /// Ticks per second, as the kernel was configured.
 pub(crate) const HZ: u32 = bindings::NFO_HZ as u32;
@@ -48,5 +46,6 @@ pub(crate) fn jiffies() -> u32 {
 
 /// Lets others run for about a millisecond: for loops that wait for somebody. Process context.
 pub(crate) fn sleep_a_tick() {
-    fsleep(Delta::from_millis(1));
+    // SAFETY: By the documentation the caller may sleep.
+    unsafe { bindings::nfo_fsleep(1000) };
 }

@@ -7,8 +7,8 @@
 //! C header: `rust/helpers/trace.h`, group `nft_offload_rs`
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::conntrack::Conn;
-use kernel::prelude::*;
 
 /// The connection has a flow.
 pub(crate) fn flow_added(conn: &Conn) {

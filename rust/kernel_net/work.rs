@@ -28,8 +28,8 @@
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 use crate::bindings;
+use crate::compat::prelude::*;
 use core::ops::Deref;
-use kernel::prelude::*;
 use kernel::types::Opaque;
 
 /// Lets others run, in the middle of long work (C: `cond_resched`).
@@ -148,9 +148,13 @@ impl<T: Job> Worker<T> {
         // the item of this number in the `work` field of a `Worker<T>`. That is alive until its
         // drop has waited for us, and only shared references to it are made while it is.
         let this = unsafe {
-            let delayed = kernel::container_of!(work, bindings::delayed_work, work);
+            let delayed = crate::compat::container_of!(work, bindings::delayed_work, work);
             let items = delayed.sub(TASK).cast::<[bindings::delayed_work; TASKS]>();
-            &*kernel::container_of!(Opaque::cast_from(items), Self, work)
+            &*crate::compat::container_of!(
+                items.cast::<Opaque<[bindings::delayed_work; TASKS]>>(),
+                Self,
+                work
+            )
         };
         // If somebody has kicked meanwhile, the task is due already and this changes nothing.
         if let Some(delay) = T::run(this, TASK) {

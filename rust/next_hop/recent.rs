@@ -33,11 +33,11 @@ use super::{
     Link,
     NextHop, //
 };
+use crate::compat::prelude::*;
 use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
 use core::sync::atomic::Ordering::Relaxed;
-use kernel::prelude::*;
 
 /// Places for answers: two to the power of this.
 const BITS: u32 = 7;

@@ -16,6 +16,8 @@ use super::{
     Stored,
     GARBAGE, //
 };
+use crate::compat::prelude::*;
+use crate::compat::sync::rcu;
 use crate::flow::state::State;
 use crate::flow::Flow;
 use crate::hardware;
@@ -43,8 +45,6 @@ use core::sync::atomic::Ordering::{
     Acquire,
     Relaxed, //
 };
-use kernel::prelude::*;
-use kernel::sync::rcu;
 
 /// How many times 64 flows are looked at between two chances for others to run, if none is due.
 const GROUPS: u32 = 512;

@@ -6,6 +6,9 @@
 //! comes through a tunnel costs a lookup more, and all others nothing. A number stays as long as a
 //! next hop leads into the tunnel.
 
+use crate::compat::prelude::*;
+use crate::compat::sync::rcu;
+use crate::compat::sync::Arc;
 use crate::flow::ip::Ip;
 use crate::flow::key::MAX_TUNNEL;
 use crate::kernel_net::random::secret;
@@ -22,9 +25,6 @@ use core::sync::atomic::{
     AtomicU32,
     Ordering::Relaxed, //
 };
-use kernel::prelude::*;
-use kernel::sync::rcu;
-use kernel::sync::Arc;
 
 /// In place of a number of users: the tunnel is being forgotten, and takes none any more.
 const FORGOTTEN: u32 = u32::MAX;

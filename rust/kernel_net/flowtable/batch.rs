@@ -59,6 +59,12 @@ use super::{
     Type, //
 };
 use crate::bindings;
+use crate::compat::prelude::*;
+use crate::compat::sync::{
+    new_mutex,
+    Arc,
+    Mutex, //
+};
 use crate::kernel_net::netfilter::{
     unsupported,
     Family, //
@@ -84,12 +90,6 @@ use core::sync::atomic::{
         Relaxed,
         Release, //
     }, //
-};
-use kernel::prelude::*;
-use kernel::sync::{
-    new_mutex,
-    Arc,
-    Mutex, //
 };
 
 /// The most packets that wait: more would not be in the cache any more when they are served.
@@ -461,7 +461,7 @@ impl<T: Type> Queue<T> {
             return;
         }
         self.busy.set(true);
-        let guard = kernel::sync::rcu::read_lock();
+        let guard = crate::compat::sync::rcu::read_lock();
         let rcu = ReadSide::of(&guard);
         // SAFETY: Nobody puts anything in while `busy` is set, and as many are initialised, by the type
         // invariant.

@@ -81,6 +81,7 @@ use super::due::{
     Wishes, //
 };
 use crate::bindings;
+use crate::compat::prelude::*;
 use crate::kernel_net::rcu::ReadSide;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -98,7 +99,6 @@ use core::sync::atomic::{
         Release, //
     }, //
 };
-use kernel::prelude::*;
 
 /// Objects in a chunk: the width of its bitmaps.
 pub(super) const SLOTS: u32 = 64;
@@ -657,7 +657,7 @@ impl<T> Head<T> {
     pub(super) unsafe fn of(rcu: *mut bindings::callback_head) -> *const Self {
         let rcu: *mut UnsafeCell<bindings::callback_head> = rcu.cast();
         // SAFETY: By the contract.
-        unsafe { kernel::container_of!(rcu, Self, rcu) }
+        unsafe { crate::compat::container_of!(rcu, Self, rcu) }
     }
 
     /// Where the object of a slot is.

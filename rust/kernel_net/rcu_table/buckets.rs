@@ -57,6 +57,7 @@
 //! Readers need no lock, but RCU, which the table sees to. Whoever changes an array holds the
 //! table's lock. Nothing here sleeps, but [`Buckets::new`] may.
 
+use crate::compat::prelude::*;
 use crate::kernel_net::memory::prefetch;
 use crate::kernel_net::work::cond_resched;
 use core::ptr::NonNull;
@@ -70,7 +71,6 @@ use core::sync::atomic::{
     }, //
 };
 use kernel::alloc::allocator::KVmalloc;
-use kernel::prelude::*;
 
 /// Entries in a bucket: with the summary, 64 bytes.
 const WIDTH: usize = 7;
