@@ -4,7 +4,7 @@
 
 .PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format \
 	clean distclean install uninstall sign openwrt-check deb release release-check \
-	in-tree in-tree-undo test-in-tree
+	in-tree in-tree-undo test-in-tree test-kernels
 help:
 	@echo 'make demo      stock kernel, real traffic through the module, and what happened'
 	@echo 'make test      everything that proves it works'
@@ -22,6 +22,7 @@ help:
 	@echo 'make openwrt-check OPENWRT=...  the package through the rules of an OpenWrt tree'
 	@echo 'make in-tree KERNEL=...  the module into the sources of a kernel; make in-tree-undo: out again'
 	@echo 'make test-in-tree  the module as part of a kernel: built as a module and into it, and kunit.py'
+	@echo 'make test-kernels  other kernels: 7.3 and 6.12, built and run'
 	@echo 'make clean     what was built of this checkout; make distclean: the whole cache'
 
 demo: ; @scripts/run-demo
@@ -59,6 +60,9 @@ release-check: ; @scripts/build-release --check
 in-tree: ; @scripts/in-tree '$(KERNEL)'
 in-tree-undo: ; @scripts/in-tree --undo '$(KERNEL)'
 test-in-tree: ; @scripts/test-in-tree
+
+# The other kernels that it is for.
+test-kernels: ; @scripts/run-tests kernels
 
 clean: ; @scripts/clean
 distclean: ; @scripts/clean --all
