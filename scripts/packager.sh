@@ -4,29 +4,13 @@
 # deb.packages, made of layers. What a command changes in there is forgotten when it ends, so that
 # packages are built, installed and removed in a root that is the same each time.
 
+# shellcheck source=scripts/overlay.sh
+. "$TOP/scripts/overlay.sh"
+
 PACKAGER=$CACHE/packager-$BUILDER_KEY-$(sha256sum "$TOP/scripts/deb.packages" | cut -c1-12)
 
-# in_layers UPPER LOWER COMMAND...: with changes going to UPPER/upper.
-in_layers() {
-	local upper=$1 lower=$2
-	shift 2
-	mkdir -p "$upper/upper" "$upper/work" "$upper/root"
-	# shellcheck disable=SC2016 # expanded by the shell in there
-	unshare --mount --propagation private -- bash -c '
-		upper=$1 lower=$2 enter=$3
-		shift 3
-		mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper/upper,workdir=$upper/work" "$upper/root"
-		exec "$enter" "$upper/root" "$@"' - \
-		"$upper" "$lower" "$TOP/scripts/enter-builder" "$TOP" "$CACHE" "$@"
-}
-
 make_packager() {
-	local packages
-	mapfile -t packages < <(grep -v '^#' "$TOP/scripts/deb.packages" | tr -s '[:space:]' '\n')
-	rm -rf "$PACKAGER.new"
-	# shellcheck disable=SC2016
-	in_layers "$PACKAGER.new" "$BUILDER" sh -ec \
-		'apt-get update; apt-get install -y --no-install-recommends "$@"' - "${packages[@]}"
+	add_layer "$PACKAGER.new" "$TOP/scripts/deb.packages"
 	mv "$PACKAGER.new" "$PACKAGER"
 }
 
@@ -35,13 +19,7 @@ setup_packager() {
 }
 
 # in_packager COMMAND...
-in_packager() {
-	local scratch rc=0
-	scratch=$(mktemp -d "$CACHE/packager-scratch.XXXXXX")
-	in_layers "$scratch" "$PACKAGER/upper:$BUILDER" "$@" || rc=$?
-	rm -rf --one-file-system "$scratch"
-	return $rc
-}
+in_packager() { in_scratch "$PACKAGER" "$@"; }
 
 # The date of what is built: that of the commit, so that it is the same each time.
 source_date() {
