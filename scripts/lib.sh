@@ -68,12 +68,29 @@ kernel_release() {
 	cat "$BUILDER/etc/nft-offload/release" 2>/dev/null || die "no kernel resolved yet: run 'make setup'"
 }
 
-# Where the trees of this kernel live, as the builder sees them.
+# Where the trees of this kernel live, as the builder sees them; with a flavour, of the kernel for its
+# architecture.
 kernel_dir() {
-	printf '/cache/kernel-%s\n' "$(kernel_release)"
+	local release
+	release=$(kernel_release)
+	case ${1:-} in
+	arm64*) release=${release%-amd64}-arm64 ;;
+	esac
+	printf '/cache/kernel-%s\n' "$release"
 }
 
-# Where our module is built for a flavour (stock, um, um-smp, x86), as the builder sees it.
+# Runs a command in the root that has the tools for a flavour.
+#   in_root_of FLAVOUR COMMAND...
+in_root_of() {
+	local flavour=$1
+	shift
+	case $flavour in
+	arm64*) "$TOP/scripts/in-arm64" "$@" ;;
+	*) in_builder "$@" ;;
+	esac
+}
+
+# Where our module is built for a flavour (stock, um, um-smp, x86, arm64), as the builder sees it.
 module_dir() {
 	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "${KERNEL:+$KERNEL-}$1"
 }
@@ -83,7 +100,16 @@ module_dir() {
 guest_kernel() {
 	case $1 in
 	um-tree) module_dir um-tree-kernel ;;
-	*) printf '%s/%s\n' "$(kernel_dir)" "$1" ;;
+	*) printf '%s/%s\n' "$(kernel_dir "$1")" "$1" ;;
+	esac
+}
+
+# The kernel that QEMU starts, as the builder sees it.
+guest_image() {
+	case $1 in
+	stock | arm64) printf '%s/vmlinuz\n' "$(kernel_dir "$1")" ;;
+	arm64*) printf '%s/arch/arm64/boot/Image\n' "$(guest_kernel "$1")" ;;
+	*) printf '%s/arch/x86/boot/bzImage\n' "$(guest_kernel "$1")" ;;
 	esac
 }
 
@@ -92,6 +118,10 @@ compiler_of() {
 	local cc=gcc-$GCC hostcc=gcc-$GCC
 	case $1 in
 	stock) cc=x86_64-linux-gnu-gcc-$GCC ;;
+	arm64*)
+		cc=aarch64-linux-gnu-gcc-$GCC
+		echo "CROSS_COMPILE=aarch64-linux-gnu-"
+		;;
 	um-debug)
 		cc=clang hostcc=clang
 		# Without a threshold, clang's large code model puts all data into sections (.lbss, .ldata)
@@ -111,6 +141,7 @@ compiler_of() {
 arch_of() {
 	case $1 in
 	um*) echo um ;;
+	arm64*) echo arm64 ;;
 	*) echo x86_64 ;;
 	esac
 }
