@@ -2,7 +2,7 @@
 # Front door. Everything is built in a Debian root in the cache, so the host needs only root and
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
-.PHONY: help demo test test-debug test-hw bench bench-check check kunit module setup selftest format \
+.PHONY: help demo test test-debug test-hw bench bench-check check kunit test-arm64 module setup selftest format \
 	clean distclean install uninstall sign openwrt-check deb release release-check \
 	in-tree in-tree-undo test-in-tree test-kernels
 help:
@@ -10,6 +10,7 @@ help:
 	@echo 'make test      everything that proves it works'
 	@echo 'make test-debug  under kernels with KASAN, lockdep, leak detection, failing allocations, KCSAN'
 	@echo 'make test-hw   flows in hardware: rules, traffic, drivers, faults, scale'
+	@echo 'make test-arm64  the module in the stock kernel of arm64, and unit tests there, emulated'
 	@echo 'make bench     C and ours in the same boots: instructions, time, memory; a report with charts'
 	@echo 'make bench-check  instructions per packet have not grown since bench/baseline.json'
 	@echo 'make check     format, lints, layers, shell scripts'
@@ -29,6 +30,7 @@ demo: ; @scripts/run-demo
 test: ; @scripts/run-tests
 test-debug: ; @scripts/run-tests debug
 test-hw: ; @scripts/run-tests hw
+test-arm64: ; @scripts/run-tests arm64
 bench: ; @scripts/run-bench
 bench-check: ; @scripts/run-bench --check
 check: ; @scripts/run-check
