@@ -239,7 +239,9 @@ impl Buckets {
         if bucket.summary.load(Acquire) & bit(hash) == 0 {
             return None;
         }
-        // All of them, without a branch for each: which one it is nobody could predict.
+        // All of them, without a branch for each: which one it is nobody could predict. Slots that
+        // were never used have the hash 0: the one key in 2^32 that has it, too, may not be found
+        // here, and takes the classic path.
         let mut found = 0;
         for (slot, what) in bucket.entries() {
             let what = what.load(Relaxed);
