@@ -3,11 +3,11 @@
 
   steady.py serve PORT              answers both protocols, IPv4 and IPv6
   steady.py HOST PORT [SOURCE PORT]
-            talks by UDP, at a steady rate, and by TCP, until its input ends; then it says, as
-            NAME=NUMBER, how many datagrams it sent and how many answers never came or came twice, how
-            many round trips TCP made, how many of its packets were lost (sent again, and the other end did
-            not say that it had them already, as it does on a machine that is too busy to answer in
-            time), and the longest time in milliseconds that it waited for an answer.
+            talks by UDP, at a rate that is steady while answers come, and by TCP, until its input ends;
+            then it says, as NAME=NUMBER, how many datagrams it sent and how many answers never came or
+            came twice, how many round trips TCP made, how many of its packets were lost (sent again, and
+            the other end did not say that it had them already, as it does on a machine that is too busy
+            to answer in time), and the longest time in milliseconds that it waited for an answer.
 """
 import select
 import socket
@@ -15,7 +15,10 @@ import struct
 import sys
 import time
 
-RATE = 250  # datagrams, and round trips of TCP at most, per second
+RATE = 250  # datagrams, and round trips of TCP, at most, per second
+# Datagrams without an answer at most: fewer than the queue of a socket holds, so that a server that is
+# too busy to answer in time loses none.
+WINDOW = 64
 # Offsets of tcpi_total_retrans and tcpi_dsack_dups in struct tcp_info.
 TCP_INFO_TOTAL_RETRANS = 100
 TCP_INFO_DSACK_DUPS = 216
@@ -78,7 +81,7 @@ def talk(host, port, source):
             end = now + 2
         if end is None:
             # No more at once than a small queue holds, however late it is.
-            for _ in range(min(4, int((now - begin) * RATE) + 1 - sent)):
+            for _ in range(min(4, int((now - begin) * RATE) + 1 - sent, WINDOW - (sent - len(got)))):
                 udp.send(b"%016d" % sent)
                 sent += 1
             if asked is None and trips < (now - begin) * RATE:
