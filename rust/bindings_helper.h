@@ -200,7 +200,8 @@ unsigned int nfo_dev_addr_len(const struct net_device *dev);
 unsigned int nfo_dev_reserved_headroom(const struct net_device *dev);
 void nfo_dev_ethernet_address(const struct net_device *dev, u8 *address);
 bool nfo_dev_has_forward_path(const struct net_device *dev);
-int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device_path *path);
+int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, u16 protocol,
+			      struct net_device_path *path);
 bool nfo_path_is_tunnel(const struct net_device_path *path);
 u8 nfo_path_tunnel(const struct net_device_path *path, u8 *source, u8 *destination);
 bool nfo_dev_has_header(const struct net_device *dev);

@@ -278,6 +278,8 @@ fn neighbour(dst: &Dst, destination: &[u8; 16]) -> Result<ARef<Neighbour>, Refus
 /// What is found on the way from a route's device down to the one that packets leave through.
 struct Way<'rcu> {
     device: &'rcu Device,
+    /// The EtherType of the packets that go there.
+    protocol: u16,
     /// All of them so far, that one too.
     devices: [Option<&'rcu Device>; MAX_DEVICES],
     encap: Encap,
@@ -324,7 +326,7 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
         Link::Ethernet { station, .. } => station.address(),
         _ => [0; 6],
     };
-    let mut now = Way::new(hop.dst.device(rcu), None);
+    let mut now = Way::new(&hop.dst, None, rcu);
     let last = hop.devices.iter().rposition(|&index| index != 0);
     let walked = now.walk(station, last, rcu, |way, _, _, _| match &hop.tunnel {
         Some(tunnel) if !way.tunnelled => Ok((tunnel.dst.device(rcu), station)),
@@ -345,9 +347,10 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
 }
 
 impl<'rcu> Way<'rcu> {
-    fn new(device: &'rcu Device, neighbour: Option<ARef<Neighbour>>) -> Self {
+    fn new(dst: &Dst, neighbour: Option<ARef<Neighbour>>, rcu: ReadSide<'rcu>) -> Self {
         Self {
-            device,
+            device: dst.device(rcu),
+            protocol: dst.ethertype(),
             devices: [None; MAX_DEVICES],
             encap: Encap::NONE,
             untagged: [false; 2],
@@ -377,7 +380,7 @@ impl<'rcu> Way<'rcu> {
         neighbour: Option<ARef<Neighbour>>,
         rcu: ReadSide<'rcu>,
     ) -> Result<Self, Refusal> {
-        let mut way = Self::new(dst.device(rcu), neighbour.clone());
+        let mut way = Self::new(dst, neighbour.clone(), rcu);
         let whole = way.descend(table, packet, None, rcu);
         if whole.is_ok() && table.has_device(way.device, rcu) {
             return Ok(way);
@@ -386,7 +389,7 @@ impl<'rcu> Way<'rcu> {
         let Some(place) = way.devices.iter().rposition(is_ours) else {
             return Err(whole.err().unwrap_or(Refusal::DeviceNotInTable));
         };
-        let mut way = Self::new(dst.device(rcu), neighbour);
+        let mut way = Self::new(dst, neighbour, rcu);
         way.descend(table, packet, Some(place), rcu)?;
         Ok(way)
     }
@@ -425,7 +428,7 @@ impl<'rcu> Way<'rcu> {
             [u8; 16],
         ) -> Result<(&'rcu Device, Mac), Refusal>,
     ) -> Result<(), Refusal> {
-        let mut walk = Walk::new(self.device, station, rcu);
+        let mut walk = Walk::new(self.device, self.protocol, station, rcu);
         for place in 0..MAX_DEVICES {
             self.enter(place, walk.device());
             if last == Some(place) {

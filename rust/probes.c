@@ -23,6 +23,13 @@ u8 probe(const struct net_device_path *path)
 }
 #endif
 
+#ifdef NFO_PROBE_PATH_CTX_ETHER_TYPE
+void probe(struct net_device_path_ctx *ctx)
+{
+	ctx->ether_type = 0;
+}
+#endif
+
 #ifdef NFO_PROBE_NIT_ACTIVE_RCU
 bool probe(const struct net_device *dev)
 {

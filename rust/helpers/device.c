@@ -95,8 +95,12 @@ bool nfo_dev_has_forward_path(const struct net_device *dev)
 	return dev->netdev_ops->ndo_fill_forward_path;
 }
 
-int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, struct net_device_path *path)
+int nfo_dev_fill_forward_path(struct net_device_path_ctx *ctx, u16 protocol,
+			      struct net_device_path *path)
 {
+#ifdef NFO_HAVE_PATH_CTX_ETHER_TYPE
+	ctx->ether_type = htons(protocol);
+#endif
 	return ctx->dev->netdev_ops->ndo_fill_forward_path(ctx, path);
 }
 

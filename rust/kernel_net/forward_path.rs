@@ -63,25 +63,33 @@ pub(crate) enum Step {
 /// A walk down the devices.
 pub(crate) struct Walk<'rcu> {
     context: bindings::net_device_path_ctx,
+    /// The EtherType of the packet.
+    protocol: u16,
     rcu: ReadSide<'rcu>,
 }
 
 impl<'rcu> Walk<'rcu> {
-    /// A walk that begins at `device`, with a packet for `station`.
-    pub(crate) fn new(device: &'rcu Device, station: Mac, rcu: ReadSide<'rcu>) -> Self {
+    /// A walk that begins at `device`, with a packet of EtherType `protocol` for `station`.
+    pub(crate) fn new(
+        device: &'rcu Device,
+        protocol: u16,
+        station: Mac,
+        rcu: ReadSide<'rcu>,
+    ) -> Self {
         Self {
             context: bindings::net_device_path_ctx {
                 dev: device.as_raw(),
                 daddr: station,
                 ..Default::default()
             },
+            protocol,
             rcu,
         }
     }
 
     /// Goes on at another device and with another station: behind a tunnel, whose route decides.
     pub(crate) fn go_on(self, device: &'rcu Device, station: Mac) -> Self {
-        Self::new(device, station, self.rcu)
+        Self::new(device, self.protocol, station, self.rcu)
     }
 
     /// The device the walk has come to.
@@ -104,7 +112,9 @@ impl<'rcu> Walk<'rcu> {
         let mut path = bindings::net_device_path::default();
         // SAFETY: The device is valid, it has the function, and RCU is held; both structures are
         // initialised.
-        let result = unsafe { bindings::nfo_dev_fill_forward_path(&mut self.context, &mut path) };
+        let result = unsafe {
+            bindings::nfo_dev_fill_forward_path(&mut self.context, self.protocol, &mut path)
+        };
         if let Err(error) = kernel::error::to_result(result) {
             return Some(Err(error));
         }
