@@ -69,17 +69,20 @@ use crate::kernel_net::work::{
 };
 use crate::new_spinlock_bh;
 use crate::next_hop::{
+    Check,
     NextHop,
     NextHops, //
 };
 use crate::reason::Teardown;
 use crate::stats::NamespaceState;
 use core::sync::atomic::{
+    fence,
     AtomicBool,
     AtomicU32,
     Ordering::{
         Relaxed,
-        Release, //
+        Release,
+        SeqCst, //
     }, //
 };
 use tunnels::Tunnels;
@@ -430,8 +433,12 @@ impl FlowTable {
             Some(_) => {}
             None => {
                 this.stale.fetch_add(1, Relaxed);
-                // Nobody waits for what ends a flow that has ended already.
-                if found.object.is_over() {
+                // It may have got another one since this packet looked: then either `reroute` sees
+                // the note, or this the new next hop. Pairs with its fence.
+                fence(SeqCst);
+                let next_hop = found.object.direction(found.side()).next_hop.get(rcu);
+                // And nobody waits for what ends a flow that has ended already.
+                if next_hop.check(now, rcu) != Check::PathChanged || found.object.is_over() {
                     this.clear_stale(found.object);
                 }
             }
@@ -455,6 +462,8 @@ impl FlowTable {
     ) {
         let flow = found.object;
         flow.reroute(original, reply);
+        // Pairs with `mark_stale`.
+        fence(SeqCst);
         this.clear_stale(flow);
         this.state.rerouted();
         // What hardware has said of the old path says nothing of the new one.
