@@ -48,6 +48,14 @@ use crate::kernel_net::time::sleep_a_tick;
 use core::cell::UnsafeCell;
 use core::marker::PhantomPinned;
 use core::ptr;
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::{
+        Acquire,
+        Relaxed,
+        Release, //
+    }, //
+};
 use kernel::types::Opaque;
 
 /// What to tell drivers about a rule.
@@ -109,6 +117,8 @@ pub(crate) struct Binding<T: Owner> {
     late: UnsafeCell<bindings::list_head>,
     owner: Arc<T>,
     ifindex: u32,
+    /// Drivers that are just leaving it.
+    leaving: AtomicU32,
     _pin: PhantomPinned,
 }
 
@@ -251,6 +261,7 @@ impl Block {
                 late: UnsafeCell::new(bindings::list_head::default()),
                 owner: owner.clone(),
                 ifindex: device.ifindex(),
+                leaving: AtomicU32::new(0),
                 _pin: PhantomPinned,
             },
             GFP_KERNEL,
@@ -308,7 +319,9 @@ impl Block {
         // its callbacks, which needs the binding. It may have to wait for locks that we are under.
         const PATIENCE: u32 = 2000;
         for _ in 0..PATIENCE {
-            if !self.has_callback_of(binding) {
+            // A driver that has no callback any more may still be on its way out of here. Pairs with
+            // `cleanup`.
+            if !self.has_callback_of(binding) && binding.leaving.load(Acquire) == 0 {
                 return true;
             }
             sleep_a_tick();
@@ -446,10 +459,11 @@ impl Block {
     ///
     /// Only for the kernel, with a callback that was added for a [`Binding<T>`] of this type.
     unsafe extern "C" fn cleanup<T: Owner>(callback: *mut bindings::flow_block_cb) {
-        // SAFETY: By the contract, and because a binding stays until it has no callbacks any more.
+        // SAFETY: By the contract, and because a binding stays until it has no callbacks any more, and
+        // nobody is leaving.
         let binding = unsafe { &*(*callback).indr.data.cast::<Binding<T>>() };
-        // The binding may go as soon as the callback is out of the list.
-        let owner = binding.owner.clone();
+        binding.leaving.fetch_add(1, Relaxed);
+        let owner = &binding.owner;
         owner.driver_leaves(binding.ifindex, || {
             let block = owner.block();
             let _admission = block.admission.lock();
@@ -464,6 +478,9 @@ impl Block {
                 }
             });
         });
+        // The last use of the binding, which keeps the owner, and of this module, which the ruleset
+        // keeps until the device is unbound.
+        binding.leaving.fetch_sub(1, Release);
     }
 }
 
