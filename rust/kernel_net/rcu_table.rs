@@ -690,7 +690,8 @@ impl<T: Object> RcuTable<T> {
         }
     }
 
-    /// Resizes the hash array to what its content asks for, if that is another size than it has.
+    /// Resizes the hash array to what its content asks for, if that is another size than it has, in
+    /// as many steps as that takes.
     ///
     /// Process context. Sleeps, and holds the lock only for a few buckets at a time; see the module
     /// documentation for the protocol. Insertions and removals go on meanwhile. Nothing is done
@@ -698,9 +699,14 @@ impl<T: Object> RcuTable<T> {
     ///
     /// Fails with `ENOMEM`; then everything is as it was, and the next call tries again.
     pub(crate) fn resize(&self) -> Result {
-        let Some(size) = self.wants_resize() else {
-            return Ok(());
-        };
+        while let Some(size) = self.wants_resize() {
+            self.resize_to(size)?;
+        }
+        Ok(())
+    }
+
+    /// One step of that.
+    fn resize_to(&self, size: u32) -> Result {
         let new = KBox::new(Buckets::new(size, GFP_KERNEL)?, GFP_KERNEL)?;
         let (old, new) = {
             let _guard = self.lock.lock();
@@ -768,6 +774,9 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
             };
             drop(guard);
             self.remove(index);
+            if index & 63 == 0 {
+                cond_resched();
+            }
             from = index + 1;
         }
         // Callbacks refer to this table, by the `home` of their chunks.

@@ -192,15 +192,16 @@ impl Buckets {
     /// The number of buckets that suits `entries`, if it is another than now.
     ///
     /// Growing makes the array four times as large. Shrinking leaves it filled to about 7 to 14 per
-    /// cent, if the smallest array is not reached before: only the new array takes new entries, and
-    /// there may be many while it is made.
+    /// cent, if the smallest array is not reached before, and makes it a sixteenth at most: only the
+    /// new array takes new entries, and there may be many while what was in the old one moves.
     pub(super) fn better_size(&self, entries: u32) -> Option<u32> {
         let fill = u64::from(entries) * 100 / (u64::from(self.count()) * WIDTH as u64);
         if fill > u64::from(GROW_AT) && self.count() < MAX_BUCKETS {
             // By four: new flows come in bursts, and an array that is full refuses them.
             Some(self.count().saturating_mul(4).min(MAX_BUCKETS))
         } else if fill < u64::from(SHRINK_AT) && self.count() > MIN_BUCKETS {
-            Some(entries.next_power_of_two().max(MIN_BUCKETS)).filter(|&n| n < self.count())
+            let least = MIN_BUCKETS.max(self.count() / 16);
+            Some(entries.next_power_of_two().max(least)).filter(|&n| n < self.count())
         } else {
             None
         }
