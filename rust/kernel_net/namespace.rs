@@ -276,8 +276,8 @@ impl<T: PerNamespace> Subsystem<T> {
         }
     }
 
-    /// Goes to the first entry at or after `*position`: an entry's place, of which the pointer that
-    /// is returned is one more, so that it is not null.
+    /// Goes to the first entry at or after `*position`, which is an entry's place. The pointer that
+    /// is returned says no more than that there is one: on 32 bits a place has no room in it.
     ///
     /// # Safety
     ///
@@ -292,7 +292,7 @@ impl<T: PerNamespace> Subsystem<T> {
         match state.and_then(|state| state.next_entry(*position as u64)) {
             Some(place) => {
                 *position = place as bindings::loff_t;
-                ptr::without_provenance_mut(place.wrapping_add(1) as usize)
+                seq.cast()
             }
             None => ptr::null_mut(),
         }
@@ -316,12 +316,12 @@ impl<T: PerNamespace> Subsystem<T> {
     /// # Safety
     ///
     /// Only for the list's file, with an entry from `list_start`.
-    unsafe extern "C" fn list_show(seq: *mut bindings::seq_file, entry: *mut c_void) -> c_int {
-        // SAFETY: By the contract.
+    unsafe extern "C" fn list_show(seq: *mut bindings::seq_file, _entry: *mut c_void) -> c_int {
+        // SAFETY: By the contract. The file's own position is that of the entry.
         unsafe {
             if let Some(state) = Self::listed(seq) {
-                // CAST: Places have less bits than pointers.
-                state.show_entry(entry.addr().wrapping_sub(1) as u64, SeqFile::from_raw(seq));
+                // CAST: As in `list_start`.
+                state.show_entry((*seq).index as u64, SeqFile::from_raw(seq));
             }
         }
         0
