@@ -2,7 +2,7 @@
 # Front door. Everything is built in a Debian root in the cache, so the host needs only root and
 # apt-get. In Kbuild's own reading of this directory the file Kbuild is used, not this one.
 
-.PHONY: help demo test test-debug test-hw bench bench-check check kunit test-arm64 module setup selftest format \
+.PHONY: help demo test test-debug test-hw bench bench-check check kunit test-arm64 module setup format \
 	clean distclean install uninstall sign openwrt-check deb release release-check \
 	in-tree in-tree-undo test-in-tree test-kernels
 help:
@@ -43,8 +43,7 @@ format: ; @scripts/run-check --format
 OUT ?= $(CURDIR)/build
 module:
 	$(if $(KDIR),,$(error say which kernel: make module KDIR=/path/to/prepared/tree))
-	@mkdir -p '$(OUT)'
-	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' MO='$(abspath $(OUT))' modules
+	+@scripts/kbuild '$(KDIR)' '$(abspath $(OUT))'
 
 # All three also on machines without anything of ours but the checkout; DESTDIR is for packagers.
 KO = $(abspath $(OUT))/rust/nft_offload_rs.ko
