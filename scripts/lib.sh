@@ -19,6 +19,10 @@ esac
 CACHE=${NFT_OFFLOAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nft-offload-rs}
 # shellcheck disable=SC2034 # for those who source this
 JOBS=$(nproc)
+# What belongs to this checkout is apart from that of others in the same cache, with its logs.
+CHECKOUT=$(printf '%s' "$TOP" | sha256sum | cut -c1-8)
+# shellcheck disable=SC2034
+LOG=$CACHE/module-$CHECKOUT/log
 
 # The builder is keyed by what it is made of, so that a changed list makes a new one.
 BUILDER_KEY=$SUITE-$(sha256sum "$TOP/scripts/builder.packages" | cut -c1-12)
@@ -26,6 +30,13 @@ BUILDER=$CACHE/builder-$BUILDER_KEY
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# alone NAME: until this script ends, nobody else makes what has that name in the cache.
+alone() {
+	mkdir -p "$CACHE"
+	exec 8>"$CACHE/.$1.lock"
+	flock 8
+}
 
 # Runs a long command with its output in a log; prints a line on progress every 20 seconds and,
 # if the command fails, the end of the log.
@@ -42,7 +53,7 @@ step() {
 			printf '    %s: %d s, %s\n' "$name" $((SECONDS - start)) \
 				"$(tail -n 1 "$log" 2>/dev/null | tr -d '\r' | cut -c1-90)" >&2
 		done
-	) &
+	) 8>&- &
 	ticker=$!
 	local rc=0
 	wait "$pid" || rc=$?
@@ -92,7 +103,7 @@ in_root_of() {
 
 # Where our module is built for a flavour (stock, um, um-smp, x86, arm64), as the builder sees it.
 module_dir() {
-	printf '/cache/module-%s/%s\n' "$(printf '%s' "$TOP" | sha256sum | cut -c1-8)" "${KERNEL:+$KERNEL-}$1"
+	printf '/cache/module-%s/%s\n' "$CHECKOUT" "${KERNEL:+$KERNEL-}$1"
 }
 
 # Where the kernel of a guest was built, as the builder sees it: for all checkouts, but for the one

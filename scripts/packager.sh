@@ -15,6 +15,8 @@ make_packager() {
 }
 
 setup_packager() {
+	[ ! -d "$PACKAGER" ] || return 0
+	alone packager
 	[ -d "$PACKAGER" ] || step "tools for packages" "$CACHE/log/packager.log" make_packager
 }
 
