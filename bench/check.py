@@ -61,7 +61,8 @@ def main():
         print(f"check: {line}")
     show_changes(found, known)
     if wrong:
-        sys.exit(f"check: {len(wrong)} cells are not as in the baseline")
+        sys.exit(f"check: {len(wrong)} cells are not as in the baseline; if the kernel or a compiler is "
+                 "another one than docs/performance.md names, scripts/run-bench --baseline writes it anew")
     print("check: no cell takes more than 2 % more than in the baseline")
 
 
