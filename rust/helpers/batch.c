@@ -46,14 +46,16 @@ unsigned int nfo_cpus(void)
 
 /*
  * Nothing but the hook of one flowtable and its guard look at what comes in by the packet's device, the
- * device is the first that it comes in by, and the packet is nobody else's.
+ * device is the first that it comes in by, and the packet is nobody else's: a socket that BPF has given it
+ * may be one that stays for this section of RCU only.
  */
 bool nfo_skb_can_wait(const struct sk_buff *skb)
 {
 	const struct nf_hook_entries *hooks = rcu_dereference(skb->dev->nf_hooks_ingress);
 
 	return hooks && hooks->num_hook_entries == 2 && !rcu_access_pointer(skb->dev->xdp_prog) &&
-	       list_empty(&skb->dev->adj_list.lower) && !skb_shared(skb) && !skb_pfmemalloc(skb);
+	       list_empty(&skb->dev->adj_list.lower) && !skb_shared(skb) && !skb_pfmemalloc(skb) &&
+	       !skb->sk;
 }
 
 /* On from where the ingress hooks would have let it go. */

@@ -164,6 +164,8 @@ impl Drop for Guard {
             let net = bindings::nfo_dev_net(self.ops.dev);
             bindings::nf_unregister_net_hook(net, &raw const *self.ops);
         }
+        // Who lists hooks reads them under RCU.
+        synchronize_rcu();
     }
 }
 
