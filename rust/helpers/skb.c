@@ -45,13 +45,22 @@ const void *nfo_skb_header_pointer(const struct sk_buff *skb, int offset, int le
 	return skb_header_pointer(skb, offset, len, buffer);
 }
 
+/* Of where it came from nothing is left that means something else where it goes. */
+static void leave(struct sk_buff *skb)
+{
+#ifdef CONFIG_NET_SWITCHDEV
+	skb->offload_fwd_mark = 0;
+#endif
+	skb_clear_tstamp(skb);
+	skb_dst_drop(skb);
+}
+
 /* The one call into C for every packet sent: coarse, since a call costs more than its body. */
 int nfo_dev_queue_xmit(struct sk_buff *skb, struct net_device *dev, struct dst_entry *dst,
 		       u64 __percpu *packets)
 {
 	nfo_count(packets);
-	skb_clear_tstamp(skb);
-	skb_dst_drop(skb);
+	leave(skb);
 	skb_dst_set_noref(skb, dst);
 	skb->dev = dev;
 	return dev_queue_xmit(skb);
@@ -76,8 +85,7 @@ bool nfo_dev_start_xmit(struct sk_buff *skb, struct net_device *dev, u64 __percp
 {
 	int rc;
 
-	skb_clear_tstamp(skb);
-	skb_dst_drop(skb);
+	leave(skb);
 	skb->dev = dev;
 	skb_reset_mac_header(skb);
 	skb_set_queue_mapping(skb, 0);
@@ -132,9 +140,8 @@ void nfo_dst_output_ipv4(struct net *net, struct sk_buff *skb, struct dst_entry 
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
 	IPCB(skb)->iif = skb->dev->ifindex;
 	IPCB(skb)->flags = IPSKB_FORWARDED;
-	skb_clear_tstamp(skb);
+	leave(skb);
 	skb_orphan(skb);
-	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, dst);
 	dst_output(net, NULL, skb);
 }
@@ -146,9 +153,8 @@ void nfo_dst_output_ipv6(struct net *net, struct sk_buff *skb, struct dst_entry 
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
 	IP6CB(skb)->iif = skb->dev->ifindex;
 	IP6CB(skb)->flags = IP6SKB_FORWARDED;
-	skb_clear_tstamp(skb);
+	leave(skb);
 	skb_orphan(skb);
-	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, dst);
 	dst_output(net, NULL, skb);
 }
