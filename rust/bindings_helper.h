@@ -223,6 +223,7 @@ const int *nfo_rt_genid_ipv4(const struct net *net);
 int nfo_rt_genid(const struct dst_entry *dst);
 bool nfo_dst_is_rtable(const struct dst_entry *dst);
 bool nfo_dst_is_rt6(const struct dst_entry *dst);
+bool nfo_dst_encapsulates(const struct dst_entry *dst);
 bool nfo_dst_has_xfrm(const struct dst_entry *dst);
 unsigned int nfo_ip_dst_mtu_forward(const struct dst_entry *dst);
 unsigned int nfo_ip6_dst_mtu_forward(const struct dst_entry *dst);
@@ -239,6 +240,7 @@ struct dst_entry *nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 s
 struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev, struct flowi6 *fl6,
 				      struct sk_buff *skb, u16 *flags);
 bool nfo_without_policies(const struct net *net);
+bool nfo_ip_routes_by_ports(const struct net *net);
 bool nfo_ip_routes_by_destination(const struct net *net);
 bool nfo_ip6_routes_by_destination(const struct net *net);
 bool nfo_rt_is_unicast(const struct dst_entry *dst);

@@ -164,7 +164,8 @@ fn search(
 /// What marks the packets of one direction need not mark those of the other, or mark them in the
 /// same way. Theirs may be the connection's mark, that of this packet, or none: it is taken to be
 /// the first of these by which they leave where this packet came in, or else the first by which they
-/// leave at all.
+/// leave at all. Where that is no more than a guess, they leave where this packet came in, as C has it in
+/// any case.
 fn way_back(
     packet: &Packet<'_>,
     conn: &Conn,
@@ -184,9 +185,12 @@ fn way_back(
         if back.dst.device(rcu).ifindex() == packet.input() {
             return Some(back);
         }
-        first = first.or(Some(back));
+        first = first.or(Some((back, mark)));
     }
-    first
+    match first? {
+        (back, mark) if back.is_guess => packet.route_to_input(device, reverse, mark, rcu),
+        (back, _) => Some(back),
+    }
 }
 
 /// The next hop of a route, which is the answer to a question, too, if there is one.
@@ -205,6 +209,9 @@ fn next_hop(
     let question = Question::of_route(dst.id().0, (!dst.has_gateway()).then_some(destination));
     if let Some(hop) = next_hops.recall(&question, asked, rcu) {
         return in_table(table, hop, rcu);
+    }
+    if dst.encapsulates() {
+        return Err(Refusal::RouteEncapsulates);
     }
     let neighbour = neighbour_of(&dst, destination, rcu)?;
     // As good as always another flow goes the same way, and there is nothing to be found out.
@@ -515,7 +522,7 @@ impl<'rcu> Way<'rcu> {
             return Err(Refusal::EncapsulatedTooDeep);
         }
         let dst = packet
-            .tunnel_route(&source, &destination, rcu)
+            .tunnel_route(protocol, &source, &destination, rcu)
             .ok_or(Refusal::NoRoute)?;
         if dst.has_xfrm() {
             return Err(Refusal::TunnelTransformed);

@@ -62,6 +62,8 @@ reasons! {
         Dying = "dying",
         /// No route back.
         NoRoute = "no_route",
+        /// The route puts packets into something else by itself (MPLS, BPF).
+        RouteEncapsulates = "route_encapsulates",
         /// A device on the way does not know where it leads.
         PathUnknown = "path_unknown",
         /// More than two encapsulations, or more than one tunnel.

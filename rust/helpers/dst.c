@@ -36,6 +36,12 @@ bool nfo_dst_is_rt6(const struct dst_entry *dst)
 	return !dst_xfrm(dst) && !(dst->flags & DST_XFRM_QUEUE) && dst->ops->family == AF_INET6;
 }
 
+/* By itself, when packets are sent by it, as dst_output() and the neighbour's output have it. */
+bool nfo_dst_encapsulates(const struct dst_entry *dst)
+{
+	return lwtunnel_output_redirect(dst->lwtstate) || lwtunnel_xmit_redirect(dst->lwtstate);
+}
+
 bool nfo_dst_has_xfrm(const struct dst_entry *dst)
 {
 	return dst_xfrm(dst);
@@ -151,6 +157,16 @@ bool nfo_without_policies(const struct net *net)
 	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_OUT]) != XFRM_USERPOLICY_BLOCK;
 #else
 	return true;
+#endif
+}
+
+/* Whether rules of routing ask for ports; IPv4 looks for those in the packet then. */
+bool nfo_ip_routes_by_ports(const struct net *net)
+{
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+	return READ_ONCE(net->ipv4.fib_rules_require_fldissect);
+#else
+	return false;
 #endif
 }
 

@@ -248,6 +248,13 @@ impl Dst {
         unsafe { bindings::nfo_ip_mtu_locked(self.as_raw()) }
     }
 
+    /// Whether it puts packets into something else when they are sent by it, and not before (MPLS,
+    /// BPF; C: `lwtunnel_xmit_redirect`, `lwtunnel_output_redirect`).
+    pub(crate) fn encapsulates(&self) -> bool {
+        // SAFETY: The route is valid, by the type invariant.
+        unsafe { bindings::nfo_dst_encapsulates(self.as_raw()) }
+    }
+
     /// Whether packets are transformed on the way (IPsec; C: `dst_xfrm`).
     pub(crate) fn has_xfrm(&self) -> bool {
         // SAFETY: The route is valid, by the type invariant.

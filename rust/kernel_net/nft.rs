@@ -264,24 +264,97 @@ impl<'a> Packet<'a> {
                 return None;
             }
             let is_one_of_several = u32::from(flags) & several != 0;
+            let is_guess = is_one_of_several
+                || family == Family::Ipv4 && bindings::nfo_ip_routes_by_ports(net);
             // Without policies the lookup for them would give the route back as it is.
             let dst = if bindings::nfo_without_policies(net) {
                 dst
             } else {
-                let mut flow = match flow {
+                let flow = match flow {
                     Some(flow) => flow,
                     None => self.flow(family, reverse, mark)?,
                 };
-                flow.u.__fl_common.flowic_iif = 0;
-                flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
-                let dst = bindings::nfo_xfrm_lookup(net, dst.into_raw(), &flow);
-                let dst = kernel::error::from_err_ptr(dst).ok()?;
-                Dst::from_raw(NonNull::new(dst)?, family)
+                self.under_policies(dst, flow, family, rcu)?
             };
             Some(Reverse {
                 dst,
                 is_one_of_several,
+                is_guess,
             })
+        }
+    }
+
+    /// The same for packets that leave by the device that this one came in by, wherever routes would
+    /// lead them otherwise. `device` is the one that they come in by.
+    pub(crate) fn route_to_input(
+        &self,
+        device: &Device,
+        reverse: &Forwarded<'_>,
+        mark: u32,
+        rcu: ReadSide<'_>,
+    ) -> Option<Reverse> {
+        let family = self.family()?;
+        let mut flow = self.flow(family, reverse, mark)?;
+        // CAST: Indices of devices are positive.
+        flow.u.__fl_common.flowic_oif = self.input() as c_int;
+        flow.u.__fl_common.flowic_iif = device.ifindex() as c_int;
+        Some(Reverse {
+            dst: self.output_route(flow, family, rcu)?,
+            is_one_of_several: true,
+            is_guess: false,
+        })
+    }
+
+    /// A route as for a packet of this host, with what policies make of it; their state may be still
+    /// missing: then there is none.
+    fn output_route(
+        &self,
+        mut flow: bindings::flowi,
+        family: Family,
+        rcu: ReadSide<'_>,
+    ) -> Option<Dst> {
+        let mut dst = ptr::null_mut();
+        let number = u16::from(family.as_raw());
+        // CAST: The flags are eight bits, and common to both families.
+        flow.u.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
+        // SAFETY: All of `flow` is initialised, as the family says; the packet's state is valid. A
+        // route comes with a reference.
+        let (dst, without_policies) = unsafe {
+            let net = (*self.raw.state).net;
+            bindings::nf_route(net, &mut dst, &mut flow, false, number);
+            (
+                Dst::from_raw(NonNull::new(dst)?, family),
+                bindings::nfo_without_policies(net),
+            )
+        };
+        if dst.is_error() {
+            return None;
+        }
+        // The lookup of IPv4 has asked the policies itself.
+        if dst.has_xfrm() || without_policies {
+            return Some(dst);
+        }
+        self.under_policies(dst, flow, family, rcu)
+    }
+
+    /// What policies make of a route for packets like `flow`.
+    fn under_policies(
+        &self,
+        dst: Dst,
+        mut flow: bindings::flowi,
+        family: Family,
+        rcu: ReadSide<'_>,
+    ) -> Option<Dst> {
+        // SAFETY: All of `flow` is initialised, as the family says; the packet's state is valid. What
+        // is returned in place of the route, whose reference is taken over, is one of the family with
+        // a reference, or an error.
+        unsafe {
+            let net = (*self.raw.state).net;
+            flow.u.__fl_common.flowic_iif = 0;
+            flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
+            let dst = bindings::nfo_xfrm_lookup(net, dst.into_raw(), &flow);
+            let dst = kernel::error::from_err_ptr(dst).ok()?;
+            Some(Dst::from_raw(NonNull::new(dst)?, family))
         }
     }
 
@@ -339,36 +412,28 @@ impl<'a> Packet<'a> {
         unsafe { bindings::nfo_skb_mark(self.skb()) }
     }
 
-    /// The route that a tunnel's packets take, from `from` to `to`, with this one inside.
+    /// The route that a tunnel's packets take, from `from` to `to`, with this one inside, by that
+    /// protocol.
     pub(crate) fn tunnel_route(
         &self,
+        protocol: u8,
         from: &[u8; 16],
         to: &[u8; 16],
-        _rcu: ReadSide<'_>,
+        rcu: ReadSide<'_>,
     ) -> Option<Dst> {
         let family = self.family()?;
         let packet = Forwarded {
             source: from,
             destination: to,
-            protocol: 0,
+            protocol,
             has_ports: false,
             source_port: [0; 2],
             destination_port: [0; 2],
         };
         let mut flow = self.flow(family, &packet, self.mark())?;
-        let mut dst = ptr::null_mut();
-        let number = u16::from(family.as_raw());
-        // SAFETY: All of `flow` is initialised, as the family says; the packet's state is valid,
-        // with an input device, as of every packet in the forward hook. A route comes with a
-        // reference. The flags are eight bits, and common to both families.
-        unsafe {
-            let state = &*self.raw.state;
-            flow.u.__fl_common.flowic_iif = self.input() as c_int;
-            flow.u.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
-            bindings::nf_route(state.net, &mut dst, &mut flow, false, number);
-            let dst = Dst::from_raw(NonNull::new(dst)?, family);
-            (!dst.is_error()).then_some(dst)
-        }
+        // CAST: Indices of devices are positive.
+        flow.u.__fl_common.flowic_iif = self.input() as c_int;
+        self.output_route(flow, family, rcu)
     }
 }
 
@@ -392,6 +457,9 @@ pub(crate) struct Reverse {
     pub(crate) dst: Dst,
     /// Whether there are several paths, of which a packet's addresses and ports choose.
     pub(crate) is_one_of_several: bool,
+    /// Whether that choice, or the ports that rules of IPv4 ask for, were taken from the packet at hand,
+    /// which is one of this direction.
+    pub(crate) is_guess: bool,
 }
 
 /// Addresses and ports of a packet as it is forwarded: after translation.
