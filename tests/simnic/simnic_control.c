@@ -50,6 +50,7 @@ static const char *const simnic_count_names[SIMNIC_COUNTS] = {
 	[SIMNIC_LOG_DROPPED]	= "log_dropped",
 	[SIMNIC_BOUND]		= "bound",
 	[SIMNIC_RUNNING]	= "callbacks_running",
+	[SIMNIC_MARKED]		= "marked",
 };
 
 /*

@@ -30,6 +30,10 @@ static unsigned int size = 65536;
 module_param(size, uint, 0444);
 MODULE_PARM_DESC(size, "rules that fit into the hardware (default 65536)");
 
+static bool marks;
+module_param(marks, bool, 0444);
+MODULE_PARM_DESC(marks, "ports mark what they receive as forwarded, as those of a switch do in a bridge");
+
 struct simnic_port simnic_ports[SIMNIC_PORTS];
 unsigned int simnic_num_ports;
 
@@ -71,6 +75,7 @@ static void simnic_deliver(struct net_device *to, struct sk_buff *skb)
 	skb_clear_hash(skb);
 	skb->priority = 0;
 	skb->encapsulation = 0;
+	skb->offload_fwd_mark = marks && simnic_port_of(to);
 	skb->ip_summed = CHECKSUM_NONE;
 	skb->csum_valid = 0;
 	skb->csum_complete_sw = 0;
@@ -116,8 +121,12 @@ static netdev_tx_t simnic_port_xmit(struct sk_buff *skb, struct net_device *dev)
 	struct simnic_end *end = netdev_priv(dev);
 
 	skb = simnic_frame(skb, dev);
-	if (skb)
-		simnic_deliver(end->peer, skb);
+	if (!skb)
+		return NETDEV_TX_OK;
+
+	if (skb->offload_fwd_mark)
+		simnic_count(SIMNIC_MARKED);
+	simnic_deliver(end->peer, skb);
 	return NETDEV_TX_OK;
 }
 
