@@ -153,7 +153,7 @@ void *nfo_this_cpu_ptr(void __percpu *area);
 void *nfo_per_cpu_ptr(void __percpu *area, unsigned int cpu);
 unsigned int nfo_next_cpu(unsigned int from);
 unsigned int nfo_cpus(void);
-bool nfo_skb_can_wait(const struct sk_buff *skb);
+bool nfo_skb_can_wait(struct sk_buff *skb);
 void nfo_skb_receive(struct sk_buff *skb);
 
 /* per-CPU */

@@ -49,13 +49,13 @@ unsigned int nfo_cpus(void)
  * device is the first that it comes in by, and the packet is nobody else's: a socket that BPF has given it
  * may be one that stays for this section of RCU only.
  */
-bool nfo_skb_can_wait(const struct sk_buff *skb)
+bool nfo_skb_can_wait(struct sk_buff *skb)
 {
 	const struct nf_hook_entries *hooks = rcu_dereference(skb->dev->nf_hooks_ingress);
 
 	return hooks && hooks->num_hook_entries == 2 && !rcu_access_pointer(skb->dev->xdp_prog) &&
 	       list_empty(&skb->dev->adj_list.lower) && !skb_shared(skb) && !skb_pfmemalloc(skb) &&
-	       !skb->sk;
+	       !skb_sk_is_prefetched(skb);
 }
 
 /* On from where the ingress hooks would have let it go. */
