@@ -28,7 +28,7 @@ from packets import UDP, Flow
 from sides import NAT, NEW, close, fill, handshake_templates, start_cases
 from stats import ROUNDS, emit
 
-PART = "garbage"
+TIMED, COUNTED = "garbage", "passes"
 SEED = 1
 SIDES = ("nat", "c", "rs")
 WAKES = 5  # rounds of a second
@@ -36,7 +36,8 @@ WAKES = 5  # rounds of a second
 
 class Garbage:
     def __init__(self, count, sizes, rounds, seconds, wakes):
-        self.count, self.unit = count, "million instructions" if count else "ms"
+        self.count = count
+        self.part, self.unit = (COUNTED, "million instructions") if count else (TIMED, "ms")
         self.sizes, self.rounds, self.seconds, self.wakes = sizes, rounds, seconds, wakes
         self.sides = start_cases({size: {} for size in sizes}, NAT)
         # Each connection is in two buckets.
@@ -89,15 +90,15 @@ class Garbage:
         idle = statistics.median(spent["nat"])
         own = {name: [value - idle for value in spent[name]] for name in ("c", "rs")}
         mean = {name: sum(values) / len(values) for name, values in own.items()}
-        emit(PART, cell | {"what": "time of each second"}, self.unit, own, seed=SEED, mean=mean,
+        emit(self.part, cell | {"what": "time of each second"}, self.unit, own, seed=SEED, mean=mean,
              most={name: max(values) for name, values in own.items()},
              rounds={name: [round(value, 2) for value in values] for name, values in spent.items()},
              ratio_of_means=mean["rs"] / mean["c"] if mean["c"] else None, without_flows=idle)
-        emit(PART, cell | {"what": "longest time away in a second"}, "µs",
+        emit(self.part, cell | {"what": "longest time away in a second"}, "µs",
              {name: [gap["longest_ns"] / 1e3 for gap in gaps] for name, (_, gaps, _) in found.items()},
              seed=SEED)
         late = {name: [wake["longest_ns"] / 1e3 for wake in wakes] for name, (_, _, wakes) in found.items()}
-        emit(PART, cell | {"what": "longest section"}, "µs", late, seed=SEED,
+        emit(self.part, cell | {"what": "longest section"}, "µs", late, seed=SEED,
              most={name: max(values) for name, values in late.items()},
              over_131_us={name: sum(value for wake in wakes for key, value in wake.items()
                                     if key.startswith("hist_") and int(key[5:]) >= 17)
