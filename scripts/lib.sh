@@ -31,6 +31,9 @@ BUILDER=$CACHE/builder-$BUILDER_KEY
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# Git, also in somebody else's checkout: that of the user who then became root.
+git_here() { git -c "safe.directory=$TOP" -C "$TOP" "$@"; }
+
 # alone NAME: until this script ends, nobody else makes what has that name in the cache.
 alone() {
 	mkdir -p "$CACHE"

@@ -25,13 +25,13 @@ in_packager() { in_scratch "$PACKAGER" "$@"; }
 
 # The date of what is built: that of the commit, so that it is the same each time.
 source_date() {
-	git -C "$TOP" log -1 --format=%ct 2>/dev/null || die "this is no git checkout: packages have the date of its commit"
+	git_here log -1 --format=%ct 2>/dev/null || die "this is no git checkout: packages have the date of its commit"
 }
 
 # What git knows of the checkout, changed or not, as a tar archive that is the same each time.
 #   source_files [ARGUMENTS OF TAR...]
 source_files() {
-	git -C "$TOP" ls-files -z |
+	git_here ls-files -z |
 		tar -C "$TOP" --null -T - --sort=name --mtime="@$(source_date)" --mode=go=rX,u+w \
 			--owner=0 --group=0 --numeric-owner --format=gnu "$@" -cf -
 }
