@@ -71,11 +71,11 @@ pub(crate) use {
     seq_file::seq_print, //
 };
 
-/// Strings of C, as those of the language.
-#[cfg(not(nft_offload_own_str))]
+/// Strings of C, as locks have them for names: those of the language, or the crate's own.
+#[cfg(not(nft_offload_own_lock))]
 pub(crate) use kernel::c_str;
-#[cfg(nft_offload_own_str)]
-pub(crate) use str::c_str;
+#[cfg(nft_offload_own_lock)]
+pub(crate) use lock::c_str;
 
 #[cfg(not(nft_offload_own_once))]
 pub(crate) use kernel::pr_warn_once;

@@ -200,3 +200,16 @@ macro_rules! new_mutex {
     };
 }
 pub(crate) use new_mutex;
+
+/// The name of a lock. The crate's own locks take the crate's own type, where it has one.
+macro_rules! c_str {
+    ($text:expr) => {{
+        const TEXT: &::core::ffi::CStr =
+            match ::core::ffi::CStr::from_bytes_with_nul(concat!($text, "\0").as_bytes()) {
+                Ok(text) => text,
+                Err(_) => panic!("a zero in the text"),
+            };
+        TEXT
+    }};
+}
+pub(crate) use c_str;

@@ -29,15 +29,3 @@ impl CStrExt for CStr {
         unsafe { CStr::from_ptr(from.cast()) }
     }
 }
-
-macro_rules! c_str {
-    ($text:expr) => {{
-        const TEXT: &::core::ffi::CStr =
-            match ::core::ffi::CStr::from_bytes_with_nul(concat!($text, "\0").as_bytes()) {
-                Ok(text) => text,
-                Err(_) => panic!("a zero in the text"),
-            };
-        TEXT
-    }};
-}
-pub(crate) use c_str;
