@@ -21,7 +21,6 @@ use crate::flow::ip::{
 };
 use crate::flow::key::Port;
 use crate::flow::nat::Protocol;
-use crate::flow::tunnel;
 use crate::kernel_net::conntrack::Conn;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
@@ -335,8 +334,10 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
     };
     let mut now = Way::new(&hop.dst, None, rcu);
     let last = hop.devices.iter().rposition(|&index| index != 0);
-    let walked = now.walk(station, last, rcu, |way, _, _, _| match &hop.tunnel {
-        Some(tunnel) if !way.tunnelled => Ok((tunnel.dst.device(rcu), station)),
+    let walked = now.walk(station, last, rcu, |way, ends| match &hop.tunnel {
+        Some(tunnel) if !way.tunnelled && tunnel.ends == ends => {
+            Ok((tunnel.dst.device(rcu), station))
+        }
         _ => Err(Refusal::PathUnknown),
     });
     let session = match &hop.link {
@@ -410,30 +411,23 @@ impl<'rcu> Way<'rcu> {
         rcu: ReadSide<'rcu>,
     ) -> Result<(), Refusal> {
         let first = station(&self.neighbour);
-        self.walk(first, last, rcu, |way, protocol, source, destination| {
-            let tunnel =
-                way.through(table.content(), packet, protocol, source, destination, rcu)?;
+        self.walk(first, last, rcu, |way, ends| {
+            let tunnel = way.through(table.content(), packet, ends, rcu)?;
             let below = tunnel.dst.device(rcu);
-            way.neighbour = neighbour_of(&tunnel.dst, &destination, rcu)?;
+            way.neighbour = neighbour_of(&tunnel.dst, &ends.addresses().1, rcu)?;
             way.tunnel = Some(tunnel);
             Ok((below, station(&way.neighbour)))
         })
     }
 
     /// Walks down from the device that is there, to the one at place `last` if that is some, or else
-    /// to the lowest. `through` says where the way goes on behind a tunnel, with these protocol,
-    /// source and destination.
+    /// to the lowest. `through` says where the way goes on behind a tunnel between these ends.
     fn walk(
         &mut self,
         station: Mac,
         last: Option<usize>,
         rcu: ReadSide<'rcu>,
-        mut through: impl FnMut(
-            &mut Self,
-            u8,
-            [u8; 16],
-            [u8; 16],
-        ) -> Result<(&'rcu Device, Mac), Refusal>,
+        mut through: impl FnMut(&mut Self, Ends) -> Result<(&'rcu Device, Mac), Refusal>,
     ) -> Result<(), Refusal> {
         let mut walk = Walk::new(self.device, self.protocol, station, rcu);
         for place in 0..MAX_DEVICES {
@@ -446,12 +440,17 @@ impl<'rcu> Way<'rcu> {
                 // So say devices whose tag would be one too many.
                 Some(Err(ENOSPC)) => return Err(Refusal::EncapsulatedTooDeep),
                 Some(Err(_)) => return Err(Refusal::PathUnknown),
+                Some(Ok(Step::OtherTunnel)) => return Err(Refusal::TunnelKind),
                 Some(Ok(Step::Tunnel {
-                    protocol,
                     source,
                     destination,
                 })) => {
-                    let (below, station) = through(self, protocol, source, destination)?;
+                    let ends = if self.protocol == V6::ETHERTYPE {
+                        Ends::V6(V6::endpoints(source, destination))
+                    } else {
+                        Ends::V4(V4::endpoints(source, destination))
+                    };
+                    let (below, station) = through(self, ends)?;
                     self.tunnelled = true;
                     walk = walk.go_on(below, station);
                 }
@@ -496,7 +495,7 @@ impl<'rcu> Way<'rcu> {
                     }
                 }
             }
-            Step::SwitchPort | Step::Wireless | Step::Tunnel { .. } => {}
+            Step::SwitchPort | Step::Wireless | Step::Tunnel { .. } | Step::OtherTunnel => {}
         }
         Ok(())
     }
@@ -513,35 +512,31 @@ impl<'rcu> Way<'rcu> {
         &self,
         table: &FlowTable,
         packet: &Packet<'_>,
-        protocol: u8,
-        source: [u8; 16],
-        destination: [u8; 16],
+        ends: Ends,
         rcu: ReadSide<'_>,
     ) -> Result<Tunnel, Refusal> {
         if self.tunnelled || !self.encap.is_none() {
             return Err(Refusal::EncapsulatedTooDeep);
         }
+        let (source, destination) = ends.addresses();
         let dst = packet
-            .tunnel_route(protocol, &source, &destination, rcu)
+            .tunnel_route(ends.protocol(), &source, &destination, rcu)
             .ok_or(Refusal::NoRoute)?;
         if dst.has_xfrm() {
             return Err(Refusal::TunnelTransformed);
         }
+        if dst.encapsulates() {
+            return Err(Refusal::RouteEncapsulates);
+        }
+        // A tunnel whose far end is behind itself sends nothing.
+        let below = dst.device(rcu).ifindex();
+        if self.indices().contains(&below) {
+            return Err(Refusal::PathUnknown);
+        }
         // Found by their addresses as received.
-        let (ends, number) = match protocol {
-            tunnel::IPIP => (
-                Ends::V4(V4::endpoints(source, destination)),
-                V4::flows(table)
-                    .tunnels
-                    .get(&V4::endpoints(destination, source), rcu)?,
-            ),
-            tunnel::IPV6 => (
-                Ends::V6(V6::endpoints(source, destination)),
-                V6::flows(table)
-                    .tunnels
-                    .get(&V6::endpoints(destination, source), rcu)?,
-            ),
-            _ => return Err(Refusal::TunnelKind),
+        let number = match ends {
+            Ends::V4(ends) => V4::flows(table).tunnels.get(&ends.swapped(), rcu)?,
+            Ends::V6(ends) => V6::flows(table).tunnels.get(&ends.swapped(), rcu)?,
         };
         Ok(Tunnel {
             ends,

@@ -9,17 +9,16 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_tables.h>
 
+/* What is the same in all kernels compiles, or the kernel's flags do not let any of these pass. */
+bool any(const struct net_device *dev)
+{
+	return dev->ifindex;
+}
+
 #ifdef NFO_PROBE_PATH_TUN
 void probe(struct net_device_path *path)
 {
 	path->type = DEV_PATH_TUN;
-}
-#endif
-
-#ifdef NFO_PROBE_PATH_TUN_INNER_PROTO
-u8 probe(const struct net_device_path *path)
-{
-	return path->tun.inner_proto;
 }
 #endif
 

@@ -62,13 +62,14 @@ reasons! {
         Dying = "dying",
         /// No route back.
         NoRoute = "no_route",
-        /// The route puts packets into something else by itself (MPLS, BPF).
+        /// The route puts packets into something else by itself (MPLS, BPF), or waits for IPsec to.
         RouteEncapsulates = "route_encapsulates",
         /// A device on the way does not know where it leads.
         PathUnknown = "path_unknown",
         /// More than two encapsulations, or more than one tunnel.
         EncapsulatedTooDeep = "encapsulated_too_deep",
-        /// A tunnel other than IPIP and IP6IP6.
+        /// A tunnel other than IPIP and IP6IP6, or one that does more: without both addresses, with
+        /// UDP around (FOU), with a mark, a device or a namespace of its own.
         TunnelKind = "tunnel_kind",
         /// The route of a tunnel transforms packets (IPsec).
         TunnelTransformed = "tunnel_ipsec",

@@ -389,6 +389,8 @@ impl FlowTable {
         if !flow.end(why, now) {
             return false;
         }
+        // Pairs with `mark_stale`.
+        fence(SeqCst);
         this.clear_stale(flow);
         this.state.ended(why);
         trace::flow_ended(flow.conn(), why.c_name());

@@ -166,11 +166,11 @@ layer_pppoe_on_bridge() {
 	addresses ppp0 ppp0
 }
 # IPv4 through IPv4, between the addresses of the devices that have them now.
-ipip_over() { # DEVICE OF THE CLIENT, OF THE ROUTER
+ipip_over() { # DEVICE OF THE CLIENT, OF THE ROUTER, [OPTIONS OF BOTH TUNNELS]
 	ip -n client addr add 10.0.9.2/24 dev "$1"
 	ip -n router addr add 10.0.9.1/24 dev "$2"
-	ip -n client link add topip type ipip local 10.0.9.2 remote 10.0.9.1
-	ip -n router link add topip type ipip local 10.0.9.1 remote 10.0.9.2
+	ip -n client link add topip type ipip local 10.0.9.2 remote 10.0.9.1 "${@:3}"
+	ip -n router link add topip type ipip local 10.0.9.1 remote 10.0.9.2 "${@:3}"
 	ip -n client addr del 10.0.1.2/24 dev "$1"
 	ip -n router addr del 10.0.1.1/24 dev "$2"
 	addresses topip topip

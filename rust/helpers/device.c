@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <net/ip6_tunnel.h>
+#include <net/ip_tunnels.h>
 #include <net/sch_generic.h>
 
 void nfo_dev_hold(struct net_device *dev)
@@ -113,8 +115,8 @@ bool nfo_path_is_tunnel(const struct net_device_path *path)
 #endif
 }
 
-/* The number of what is inside; addresses have 16 bytes each, of which IPv4 uses the first four. */
-u8 nfo_path_tunnel(const struct net_device_path *path, u8 *source, u8 *destination)
+/* Addresses have 16 bytes each, of which IPv4 uses the first four. */
+void nfo_path_tunnel(const struct net_device_path *path, u8 *source, u8 *destination)
 {
 #ifdef NFO_HAVE_PATH_TUN
 	memcpy(source, &path->tun.src_v6, 16);
@@ -122,13 +124,25 @@ u8 nfo_path_tunnel(const struct net_device_path *path, u8 *source, u8 *destinati
 	/* Some versions give the route of the tunnel too, with a reference. */
 	dst_release(path->tun.dst);
 #endif
-#if defined(NFO_HAVE_PATH_TUN_INNER_PROTO)
-	return path->tun.inner_proto;
-#elif defined(NFO_HAVE_PATH_TUN)
-	return path->tun.l3_proto;
-#else
-	return 0;
-#endif
+}
+
+/* Puts a header around and nothing else, and sends as anybody does, in the namespace where it is. */
+bool nfo_ip_tunnel_is_plain(const struct net_device *dev)
+{
+	const struct ip_tunnel *t = netdev_priv(dev);
+
+	return t->encap.type == TUNNEL_ENCAP_NONE && !t->collect_md && !t->fwmark && !t->parms.link &&
+	       t->parms.iph.protocol != IPPROTO_MPLS && net_eq(t->net, dev_net(dev));
+}
+
+/* The same, of IPv6 in IPv6. */
+bool nfo_ip6_tnl_is_plain(const struct net_device *dev)
+{
+	const struct ip6_tnl *t = netdev_priv(dev);
+
+	return t->encap.type == TUNNEL_ENCAP_NONE && !t->parms.collect_md && !t->parms.fwmark &&
+	       !(t->parms.flags & IP6_TNL_F_USE_ORIG_FWMARK) && !t->parms.link &&
+	       t->parms.proto != IPPROTO_IPIP && net_eq(t->net, dev_net(dev));
 }
 
 bool nfo_dev_has_header(const struct net_device *dev)

@@ -36,10 +36,14 @@ bool nfo_dst_is_rt6(const struct dst_entry *dst)
 	return !dst_xfrm(dst) && !(dst->flags & DST_XFRM_QUEUE) && dst->ops->family == AF_INET6;
 }
 
-/* By itself, when packets are sent by it, as dst_output() and the neighbour's output have it. */
+/*
+ * By itself, when packets come in by it or are sent by it, as dst_input(), dst_output() and the
+ * neighbour's output have it; or keeps them until there is a state of IPsec that will.
+ */
 bool nfo_dst_encapsulates(const struct dst_entry *dst)
 {
-	return lwtunnel_output_redirect(dst->lwtstate) || lwtunnel_xmit_redirect(dst->lwtstate);
+	return lwtunnel_input_redirect(dst->lwtstate) || lwtunnel_output_redirect(dst->lwtstate) ||
+	       lwtunnel_xmit_redirect(dst->lwtstate) || dst->flags & DST_XFRM_QUEUE;
 }
 
 bool nfo_dst_has_xfrm(const struct dst_entry *dst)

@@ -190,6 +190,22 @@ impl Device {
         unsafe { bindings::nfo_dev_can_setup_tc(self.as_raw()) }
     }
 
+    /// Of a tunnel that packets of `protocol` are put into: whether the version of IP around them is the
+    /// same as theirs, with nothing else around, and the route of the whole is that of anybody's
+    /// packet from here to there.
+    pub(super) fn is_plain_tunnel(&self, protocol: u16) -> bool {
+        let dev = self.as_raw();
+        // SAFETY: The device is valid, by the type invariant. Devices of these types that answer for
+        // tunnels are those of these structures.
+        unsafe {
+            match (bindings::nfo_dev_type(dev), protocol) {
+                (bindings::NFO_ARPHRD_TUNNEL, 0x0800) => bindings::nfo_ip_tunnel_is_plain(dev),
+                (bindings::NFO_ARPHRD_TUNNEL6, 0x86dd) => bindings::nfo_ip6_tnl_is_plain(dev),
+                _ => false,
+            }
+        }
+    }
+
     /// The namespace the device is in.
     ///
     /// Callers hold RTNL, as event handlers do, or use the reference before the device can move: a

@@ -248,8 +248,9 @@ impl Dst {
         unsafe { bindings::nfo_ip_mtu_locked(self.as_raw()) }
     }
 
-    /// Whether it puts packets into something else when they are sent by it, and not before (MPLS,
-    /// BPF; C: `lwtunnel_xmit_redirect`, `lwtunnel_output_redirect`).
+    /// Whether it puts packets into something else when they come in or are sent by it, and not before
+    /// (MPLS, segment routing, BPF; C: `lwtunnel_state`), or would if it had what that needs: packets
+    /// that a policy of IPsec keeps until there is a state wait in such a route (C: `DST_XFRM_QUEUE`).
     pub(crate) fn encapsulates(&self) -> bool {
         // SAFETY: The route is valid, by the type invariant.
         unsafe { bindings::nfo_dst_encapsulates(self.as_raw()) }

@@ -51,13 +51,14 @@ pub(crate) enum Step {
     SwitchPort,
     /// A wireless device: below is its own hardware.
     Wireless,
-    /// A tunnel puts an IP header around. Addresses are as sent; of IPv4 the first four bytes.
+    /// A tunnel puts an IP header of the packet's own version around. Addresses are as sent; of IPv4
+    /// the first four bytes.
     Tunnel {
-        /// The number of what is inside, as in the outer header.
-        protocol: u8,
         source: [u8; 16],
         destination: [u8; 16],
     },
+    /// A tunnel does something else: only itself can send packets.
+    OtherTunnel,
 }
 
 /// A walk down the devices.
@@ -118,7 +119,19 @@ impl<'rcu> Walk<'rcu> {
         if let Err(error) = kernel::error::to_result(result) {
             return Some(Err(error));
         }
-        let step = Self::understand(&path);
+        let step = match Self::understand(&path) {
+            // It may choose the source for each packet, or the far end.
+            Ok(Step::Tunnel {
+                source,
+                destination,
+            }) if source == [0; 16]
+                || destination == [0; 16]
+                || !device.is_plain_tunnel(self.protocol) =>
+            {
+                Ok(Step::OtherTunnel)
+            }
+            step => step,
+        };
         if matches!(step, Ok(Step::SwitchPort | Step::Wireless)) || self.context.dev.is_null() {
             self.context.dev = device.as_raw();
         } else if ptr::eq(self.context.dev, device.as_raw()) {
@@ -159,13 +172,8 @@ impl<'rcu> Walk<'rcu> {
                 // Not all kernels can be asked for the ends of tunnels.
                 _ if bindings::nfo_path_is_tunnel(path) => {
                     let (mut source, mut destination) = ([0; 16], [0; 16]);
-                    let protocol = bindings::nfo_path_tunnel(
-                        path,
-                        source.as_mut_ptr(),
-                        destination.as_mut_ptr(),
-                    );
+                    bindings::nfo_path_tunnel(path, source.as_mut_ptr(), destination.as_mut_ptr());
                     Ok(Step::Tunnel {
-                        protocol,
                         source,
                         destination,
                     })

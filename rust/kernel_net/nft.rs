@@ -413,7 +413,7 @@ impl<'a> Packet<'a> {
     }
 
     /// The route that a tunnel's packets take, from `from` to `to`, with this one inside, by that
-    /// protocol.
+    /// protocol. What marks this packet does not mark them.
     pub(crate) fn tunnel_route(
         &self,
         protocol: u8,
@@ -430,7 +430,7 @@ impl<'a> Packet<'a> {
             source_port: [0; 2],
             destination_port: [0; 2],
         };
-        let mut flow = self.flow(family, &packet, self.mark())?;
+        let mut flow = self.flow(family, &packet, 0)?;
         // CAST: Indices of devices are positive.
         flow.u.__fl_common.flowic_iif = self.input() as c_int;
         self.output_route(flow, family, rcu)

@@ -35,6 +35,29 @@ pub(crate) enum Ends {
     V6(Endpoints<16>),
 }
 
+impl Ends {
+    /// The number of what is inside, as in the outer header.
+    pub(crate) fn protocol(&self) -> u8 {
+        match self {
+            Self::V4(_) => tunnel::IPIP,
+            Self::V6(_) => tunnel::IPV6,
+        }
+    }
+
+    /// Source and destination; of IPv4 the first four bytes.
+    pub(crate) fn addresses(&self) -> ([u8; 16], [u8; 16]) {
+        let (mut source, mut destination) = ([0; 16], [0; 16]);
+        match self {
+            Self::V4(ends) => {
+                source[..4].copy_from_slice(&ends.source);
+                destination[..4].copy_from_slice(&ends.destination);
+            }
+            Self::V6(ends) => (source, destination) = (ends.source, ends.destination),
+        }
+        (source, destination)
+    }
+}
+
 /// A tunnel that packets go into.
 pub(crate) struct Tunnel {
     pub(crate) ends: Ends,
