@@ -193,10 +193,14 @@ impl Device {
     /// Of a tunnel that packets of `protocol` are put into: whether the version of IP around them is the
     /// same as theirs, with nothing else around, and the route of the whole is that of anybody's
     /// packet from here to there.
-    pub(super) fn is_plain_tunnel(&self, protocol: u16) -> bool {
+    ///
+    /// # Safety
+    ///
+    /// It has said of itself that it is a tunnel, asked for its path (C: `DEV_PATH_TUN`).
+    pub(super) unsafe fn is_plain_tunnel(&self, protocol: u16) -> bool {
         let dev = self.as_raw();
-        // SAFETY: The device is valid, by the type invariant. Devices of these types that answer for
-        // tunnels are those of these structures.
+        // SAFETY: The device is valid, by the type invariant. Of those that say that they are tunnels,
+        // the ones of these types are of `ip_tunnel` and `ip6_tnl`.
         unsafe {
             match (bindings::nfo_dev_type(dev), protocol) {
                 (bindings::NFO_ARPHRD_TUNNEL, 0x0800) => bindings::nfo_ip_tunnel_is_plain(dev),

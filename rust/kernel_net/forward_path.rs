@@ -120,15 +120,21 @@ impl<'rcu> Walk<'rcu> {
             return Some(Err(error));
         }
         let step = match Self::understand(&path) {
-            // It may choose the source for each packet, or the far end.
             Ok(Step::Tunnel {
                 source,
                 destination,
-            }) if source == [0; 16]
-                || destination == [0; 16]
-                || !device.is_plain_tunnel(self.protocol) =>
-            {
-                Ok(Step::OtherTunnel)
+            }) => {
+                // SAFETY: The device has just said that it is a tunnel.
+                let is_plain = unsafe { device.is_plain_tunnel(self.protocol) };
+                // Without an address it chooses the source for each packet, or the far end.
+                Ok(if is_plain && source != [0; 16] && destination != [0; 16] {
+                    Step::Tunnel {
+                        source,
+                        destination,
+                    }
+                } else {
+                    Step::OtherTunnel
+                })
             }
             step => step,
         };
