@@ -267,7 +267,7 @@ u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state);
 u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state);
 void *nfo_ct_counters(const struct nf_conn *ct);
 u32 nfo_ct_mark(const struct nf_conn *ct);
-u32 nfo_ct_gre_timeout(const struct net *net, unsigned int state);
+u32 nfo_ct_gre_timeout(const struct net *net, bool replied);
 u32 nfo_flowtable_tcp_timeout(const struct net *net);
 u32 nfo_flowtable_udp_timeout(const struct net *net);
 bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit);

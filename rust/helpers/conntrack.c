@@ -61,10 +61,10 @@ u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state)
 }
 
 /* Without the tracker for GRE there is no GRE connection that could be asked for. */
-u32 nfo_ct_gre_timeout(const struct net *net, unsigned int state)
+u32 nfo_ct_gre_timeout(const struct net *net, bool replied)
 {
 #ifdef CONFIG_NF_CT_PROTO_GRE
-	return READ_ONCE(nf_gre_pernet((struct net *)net)->timeouts[state]);
+	return READ_ONCE(nf_gre_pernet((struct net *)net)->timeouts[replied ? GRE_CT_REPLIED : GRE_CT_UNREPLIED]);
 #else
 	return HZ;
 #endif

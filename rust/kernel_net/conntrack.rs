@@ -476,13 +476,9 @@ impl Conn {
 
     /// The timeout conntrack gives a GRE connection, in ticks.
     pub(crate) fn gre_timeout(&self) -> u32 {
-        let state = if self.status().has_seen_reply() {
-            bindings::gre_conntrack_GRE_CT_REPLIED
-        } else {
-            bindings::gre_conntrack_GRE_CT_UNREPLIED
-        };
+        let replied = self.status().has_seen_reply();
         // SAFETY: The namespace is valid.
-        unsafe { bindings::nfo_ct_gre_timeout(self.namespace().as_raw(), state) }
+        unsafe { bindings::nfo_ct_gre_timeout(self.namespace().as_raw(), replied) }
     }
 
     /// The word that holds the deadline.
