@@ -9,6 +9,11 @@ pub(crate) mod ahead;
 pub(crate) mod parse;
 mod wrapped;
 
+use core::sync::atomic::{
+    fence,
+    Ordering::SeqCst, //
+};
+
 use crate::flow::encap;
 use crate::flow::ip::{
     Ip,
@@ -212,6 +217,9 @@ fn bypass<F: Stored>(
 #[inline(never)]
 fn close<F: Stored>(table: &Worker<FlowTable>, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
     found.object.close();
+    // Who is just putting it into hardware has marked that, and looks at the state then: one of both sees
+    // the other.
+    fence(SeqCst);
     FlowTable::withdraw(table, found.index(), found.object, rcu);
 }
 

@@ -47,7 +47,7 @@ bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit)
 
 void nfo_ct_clear_status(struct nf_conn *ct, unsigned int bit)
 {
-	clear_bit(bit, &ct->status);
+	clear_bit_unlock(bit, &ct->status);
 }
 
 u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state)

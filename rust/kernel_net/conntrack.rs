@@ -234,8 +234,8 @@ impl Conn {
 
     /// Takes the mark away (C: `clear_bit`).
     ///
-    /// The connection can be claimed anew from now on. There is no telling whose mark it is: only
-    /// for the flow that has the claim. Orders nothing.
+    /// The connection can be claimed anew from now on, and who does that sees what was done before.
+    /// There is no telling whose mark it is: only for the flow that has the claim. A release.
     pub(crate) fn release_offload(&self) {
         let bit = bindings::ip_conntrack_status_IPS_OFFLOAD_BIT;
         // SAFETY: The entry is valid, by the type invariant.

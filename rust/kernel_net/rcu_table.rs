@@ -93,6 +93,11 @@
 //! | `future` and `current`, in `resize` | `lookup` | an initialised array |
 //! | zero over an entry, or in the summary, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
 //!
+//! Two that look at what the other writes need more: `Arena::publish` sets the live bit and then looks
+//! whether the object is due already, `Arena::take_due` takes what is due and then the live bits are
+//! read. With a full fence in both, one of them sees the other, so that no object is published that
+//! nobody comes to visit.
+//!
 //! What takes something away needs no order: that readers may have seen it before is what the grace
 //! period is for. Neither do the marks of full buckets: one that is not seen belongs to an entry
 //! that is not there yet, or, in a resize, comes with the zero.

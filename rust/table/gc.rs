@@ -132,7 +132,8 @@ impl<F: Stored> Flows<F> {
         let remaining = flow.remaining_or(enough(table), now);
         let why = if flow.conn().status().is_dying() {
             Some(Teardown::ConnectionGone)
-        } else if remaining <= 0 && !flow.is_awaited(now) {
+        } else if remaining <= 0 && !flow.is_awaited(now) && flow.remaining(now) <= 0 {
+            // Looked at once more, since hardware may have answered in between.
             Some(Teardown::Expired)
         } else {
             None

@@ -15,8 +15,8 @@
 //!
 //! A chunk is 64 slots and nothing else, so that objects of whole cache lines fill whole pages. What
 //! there is to know of them is in the chunk's head: bitmaps of the slots, a word each. Chunks come
-//! from the page allocator, so that objects are in the direct map, which the kernel maps with huge
-//! pages. Both are found through two levels of pointers, which never move:
+//! from the page allocator, so that objects are in the direct map, which x86 maps with huge pages, and
+//! arm64 where it may (`rodata_full` has small ones there). Both are found through two levels of pointers, which never move:
 //!
 //! ```text
 //!   index 70000 = chunk 1093, slot 48;  chunk 1093 = page 1, entry 69
@@ -90,13 +90,15 @@ use core::ptr::{
     NonNull, //
 };
 use core::sync::atomic::{
+    fence,
     AtomicPtr,
     AtomicU32,
     AtomicU64,
     Ordering::{
         Acquire,
         Relaxed,
-        Release, //
+        Release,
+        SeqCst, //
     }, //
 };
 
@@ -331,10 +333,15 @@ impl<T> Arena<T> {
         }
         let digest = &self.page(chunk)?.due[(chunk % PAGE) as usize];
         let noted = digest.take(times);
-        Some(match noted.is_empty() {
+        let due = match noted.is_empty() {
             true => 0,
             false => self.head(chunk).map_or(0, |head| head.due.take(noted)),
-        })
+        };
+        if due != 0 {
+            // The live bits are read after the bytes were taken: pairs with `publish`.
+            fence(SeqCst);
+        }
+        Some(due)
     }
 
     /// The first published object at or after `from`, and its index.
@@ -642,6 +649,9 @@ impl<T> Reserved<'_, T> {
     #[inline(always)]
     pub(super) fn publish(&self, when: When) {
         self.head.live.fetch_or(1 << self.slot, Release);
+        // The bit is set before the byte is looked at: pairs with `take_due`. A digest's bit that lets a
+        // visitor in may be a neighbour's, and so orders nothing for this byte.
+        fence(SeqCst);
         if self.head.due.set_first(self.slot, when) {
             self.digest.note(when);
         }

@@ -37,7 +37,8 @@
 //! neighbour is lost. Who makes a wish changes the byte first, and the digest with release; who
 //! searches takes the bit of the digest with acquire, and reads bytes afterwards. Of the two changes
 //! of the digest one comes first: either the search sees the byte, or the bit is there for the next
-//! one.
+//! one. A search may see a byte earlier than that, for the bit of a neighbour. What else there is to see
+//! of its object, bytes do not order: that takes fences, which their users have.
 
 use core::sync::atomic::{
     AtomicU64,
