@@ -23,7 +23,7 @@ FLOWS = 1 << 10
 PACKETS = 20_000   # few, as in time.py
 RECORDED = 64
 SEED = 1
-# What the issue asks for beside ours to C's: other : ours, so that more is better.
+# Beside ours to C's: other : ours, so that more is better.
 COMPARED = [("plain", "c"), ("plain", "rs"), ("nat", "c"), ("nat", "rs")]
 
 
