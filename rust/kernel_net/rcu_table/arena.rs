@@ -16,7 +16,8 @@
 //! A chunk is 64 slots and nothing else, so that objects of whole cache lines fill whole pages. What
 //! there is to know of them is in the chunk's head: bitmaps of the slots, a word each. Chunks come
 //! from the page allocator, so that objects are in the direct map, which x86 maps with huge pages, and
-//! arm64 where it may (`rodata_full` has small ones there). Both are found through two levels of pointers, which never move:
+//! arm64 where it may (`rodata_full` has small ones there). Both are found through two levels of
+//! pointers, which never move:
 //!
 //! ```text
 //!   index 70000 = chunk 1093, slot 48;  chunk 1093 = page 1, entry 69
