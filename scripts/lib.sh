@@ -16,6 +16,9 @@ case $KERNEL in
 6.12) SUITE=trixie GCC=14 ;;
 *) SUITE=${NFT_OFFLOAD_SUITE:-sid} GCC=16 ;;
 esac
+# What is built for another kernel than the usual one is apart.
+VARIANT=${KERNEL:-${NFT_OFFLOAD_SUITE:-}}
+VARIANT=${VARIANT:+$VARIANT-}
 CACHE=${NFT_OFFLOAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nft-offload-rs}
 # shellcheck disable=SC2034 # for those who source this
 JOBS=$(nproc)
@@ -106,7 +109,7 @@ in_root_of() {
 
 # Where our module is built for a flavour (stock, um, um-smp, x86, arm64), as the builder sees it.
 module_dir() {
-	printf '/cache/module-%s/%s\n' "$CHECKOUT" "${KERNEL:+$KERNEL-}$1"
+	printf '/cache/module-%s/%s\n' "$CHECKOUT" "$VARIANT$1"
 }
 
 # Where the kernel of a guest was built, as the builder sees it: for all checkouts, but for the one
