@@ -122,6 +122,14 @@ exchange() {
 	PY
 }
 
+# ours_forwards HOST HOST: an exchange by UDP with one address and by TCP with another, by our fast path.
+ours_forwards() {
+	local before
+	before=$(our packets_forwarded)
+	exchange udp "$1" 7 20 && exchange tcp "$2" 7 20 &&
+		[ $(($(our packets_forwarded) - before)) -ge 60 ]
+}
+
 # A conversation that goes on until its input ends: "say N" exchanges N packets and answers "said".
 #   open_talk PROTOCOL HOST PORT [SOURCE PORT]; say N; close_talk
 open_talk() {
