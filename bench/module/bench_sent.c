@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Frames that left by one of the devices, for whoever wants to look at them.
+ * Frames to one receiver that left by one of the devices, for whoever wants to look at them. Those to
+ * many are the kernel's own: for seconds after a device has come up it tells, at any time, of the
+ * multicast groups that it is in.
  */
 
+#include <linux/etherdevice.h>
 #include <linux/kstrtox.h>
 #include <linux/netdevice.h>
 #include <linux/seq_file.h>
@@ -33,6 +36,8 @@ void bench_sent_add(const struct sk_buff *skb, const struct net_device *dev)
 	struct bench_sent *sent;
 
 	if (likely(!READ_ONCE(bench_sent_left)))
+		return;
+	if (is_multicast_ether_addr(skb->data))
 		return;
 
 	spin_lock_bh(&bench_sent_lock);
