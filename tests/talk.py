@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A connection to an echo server that says as much as it is told to: lines with a number of packets,
-and their size if it is not 8 bytes."""
+and their size if it is not 8 bytes. The answer is how often a packet had to be sent again."""
 import os
 import socket
 import sys
@@ -19,6 +19,7 @@ patience = float(os.environ.get("PATIENCE", "0.3"))
 number = 0
 for line in sys.stdin:
     try:
+        again = 0
         count, size = (line.split() + ["8"])[:2]
         for _ in range(int(count)):
             number += 1
@@ -26,7 +27,8 @@ for line in sys.stdin:
             # UDP may lose a packet when the path changes; TCP may not. The first one takes its time:
             # sent twice before the answer, it would be offloaded before conntrack has seen a reply.
             s.settimeout(15 if kind == "tcp" else max(5, patience) if number == 1 else patience)
-            for _ in range(1 if kind == "tcp" else 20):
+            for attempt in range(1 if kind == "tcp" else 20):
+                again += attempt > 0
                 s.sendall(data)
                 try:
                     back = s.recv(65536)
@@ -36,7 +38,7 @@ for line in sys.stdin:
                 except TimeoutError:
                     back = b""
             assert back == data, (data, back)
-        print("said", flush=True)
+        print("said", again, flush=True)
     except (OSError, AssertionError) as error:
         print("failed:", error, flush=True)
 s.close()

@@ -87,6 +87,9 @@ our() {
 	echo "${n:-0}"
 }
 
+# A table that is deleted goes a moment later.
+no_flowtables() { [ "$(our flowtables)" = 0 ]; }
+
 # classic NAME: packets that a named counter of the forward chain has seen.
 classic() {
 	in_router nft list counter inet filter "$1" | sed -n 's/.*packets \([0-9]*\) .*/\1/p'
@@ -96,8 +99,8 @@ classic() {
 start_echo() {
 	in_server socat UDP6-LISTEN:7,fork,reuseaddr,ipv6only=0 EXEC:cat &
 	in_server socat TCP6-LISTEN:7,fork,reuseaddr,ipv6only=0 EXEC:cat &
-	wait_until 5 bash -c 'ip netns exec server ss -Hlnt | grep -q ":7 "'
-	wait_until 5 bash -c 'ip netns exec server ss -Hlnu | grep -q ":7 "'
+	wait_until 30 bash -c 'ip netns exec server ss -Hlnt | grep -q ":7 "'
+	wait_until 30 bash -c 'ip netns exec server ss -Hlnu | grep -q ":7 "'
 }
 
 # exchange PROTOCOL HOST PORT COUNT [SOURCE PORT]: so many small packets there and back, in one
@@ -130,8 +133,8 @@ ours_forwards() {
 		[ $(($(our packets_forwarded) - before)) -ge 60 ]
 }
 
-# A conversation that goes on until its input ends: "say N" exchanges N packets and answers "said".
-#   open_talk PROTOCOL HOST PORT [SOURCE PORT]; say N; close_talk
+# A conversation that goes on until its input ends. UDP's packets are sent again after 0.3 s.
+#   open_talk PROTOCOL HOST PORT [SOURCE PORT]; say_talk PACKETS [SECONDS [SENT AGAIN AT MOST]]; close_talk
 open_talk() {
 	coproc TALK { exec ip netns exec client python3 -u /src/tests/talk.py "$@"; }
 }
@@ -139,12 +142,18 @@ say_talk() {
 	local answer
 	echo "$1" >&"${TALK[1]}"
 	read -r -t "${2:-20}" answer <&"${TALK[0]}"
-	[ "$answer" = said ]
+	[[ $answer = "said "* ]] && [ "${answer#said }" -le "${3:-1000}" ]
 }
 close_talk() {
 	local pid=$TALK_PID
 	exec {TALK[1]}>&-
 	wait "$pid" 2>/dev/null
+}
+# capture NAMESPACE FILE WORDS...: tcpdump, which listens from now on; its process is $dump.
+capture() {
+	ip netns exec "$1" tcpdump -Uw "$2" "${@:3}" 2>/tmp/listening &
+	dump=$!
+	wait_until 30 grep -q "listening on" /tmp/listening
 }
 # Ends a conversation that may be waiting for an answer.
 abort_talk() {
