@@ -40,7 +40,7 @@ carried() {
 
 start_iperf() {
 	in_server iperf3 -s -D --logfile /dev/null
-	wait_until 5 bash -c 'ip netns exec server ss -Hlnt | grep -q :5201'
+	wait_until 30 bash -c 'ip netns exec server ss -Hlnt | grep -q :5201'
 }
 
 # bulk NAME [OPTIONS OF IPERF3...]: so many bytes that the first packets do not matter.
