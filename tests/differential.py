@@ -386,8 +386,9 @@ def l4_length(frame, network, transport, packet):
 
 def one_byte(frame, network, transport, packet):
     at = rng.randrange(network, min(len(frame), transport + 20))
-    # FIN, RST and SYN would change what the flow does next, and a TTL of 1 earns an error.
-    if at != transport + 13:
+    # FIN, RST and SYN would change what the flow does next, and with another number it would pass for
+    # another packet.
+    if at != transport + 13 and at < transport + (20 if packet.proto == 6 else 8):
         frame[at] = rng.randrange(256)
     return frame
 
