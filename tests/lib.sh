@@ -48,10 +48,12 @@ says() {
 
 # wait_until SECONDS COMMAND...: polls until the command succeeds.
 wait_until() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1)) late=
 	shift
+	# A machine that stands still may be late, but not before there was a last look.
 	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt "$end" ] || return 1
+		[ -z "$late" ] || return 1
+		[ $SECONDS -lt "$end" ] || late=1
 		sleep 0.05
 	done
 }

@@ -78,7 +78,7 @@ def talk(host, port, source):
         now = time.monotonic()
         if end is None and select.select([sys.stdin], [], [], 0)[0]:
             # Answers that are on their way may come.
-            end = now + 2
+            end = now + 10
         if end is None:
             # No more at once than a small queue holds, however late it is.
             for _ in range(min(4, int((now - begin) * RATE) + 1 - sent, WINDOW - (sent - len(got)))):
