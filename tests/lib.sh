@@ -48,14 +48,14 @@ says() {
 
 # wait_until SECONDS COMMAND...: polls until the command succeeds.
 wait_until() {
-	local end=$((SECONDS + $1)) late=
+	local end=$((SECONDS + $1))
 	shift
-	# A machine that stands still may be late, but not before there was a last look.
-	until "$@" >/dev/null 2>&1; do
-		[ -z "$late" ] || return 1
-		[ $SECONDS -lt "$end" ] || late=1
+	while [ $SECONDS -lt "$end" ]; do
+		"$@" >/dev/null 2>&1 && return
 		sleep 0.05
 	done
+	# A machine that stands still may be late, but not before there was a last look.
+	"$@" >/dev/null 2>&1
 }
 
 # Whatever passed, passed by our module.

@@ -88,7 +88,11 @@ our() {
 }
 
 # A table that is deleted goes a moment later.
-no_flowtables() { [ "$(our flowtables)" = 0 ]; }
+no_flowtables() { in_router grep -qx "flowtables 0" /proc/self/net/nft_offload_rs; }
+no_flows() { in_router grep -qx "flows 0" /proc/self/net/nft_offload_rs; }
+
+# listening NAMESPACE t|u [ADDRESS]:PORT: somebody does, by TCP or UDP.
+listening() { ip netns exec "$1" ss -Hln"$2" | grep -qF "$3 "; }
 
 # classic NAME: packets that a named counter of the forward chain has seen.
 classic() {
@@ -99,8 +103,13 @@ classic() {
 start_echo() {
 	in_server socat UDP6-LISTEN:7,fork,reuseaddr,ipv6only=0 EXEC:cat &
 	in_server socat TCP6-LISTEN:7,fork,reuseaddr,ipv6only=0 EXEC:cat &
-	wait_until 30 bash -c 'ip netns exec server ss -Hlnt | grep -q ":7 "'
-	wait_until 30 bash -c 'ip netns exec server ss -Hlnu | grep -q ":7 "'
+	wait_until 30 listening server t :7
+	wait_until 30 listening server u :7
+}
+
+start_iperf() {
+	in_server iperf3 -s -D --logfile /dev/null
+	wait_until 30 listening server t :5201
 }
 
 # exchange PROTOCOL HOST PORT COUNT [SOURCE PORT]: so many small packets there and back, in one
@@ -151,9 +160,15 @@ close_talk() {
 }
 # capture NAMESPACE FILE WORDS...: tcpdump, which listens from now on; its process is $dump.
 capture() {
+	rm -f /tmp/listening
 	ip netns exec "$1" tcpdump -Uw "$2" "${@:3}" 2>/tmp/listening &
 	dump=$!
 	wait_until 30 grep -q "listening on" /tmp/listening
+}
+# captured FILE [REGULAR EXPRESSION]: how many such frames are in there; nothing if there is no such file.
+captured() {
+	local frames
+	frames=$(tcpdump -nner "$1" 2>/dev/null) && grep -c "${2:-.}" <<<"$frames"
 }
 # Ends a conversation that may be waiting for an answer.
 abort_talk() {

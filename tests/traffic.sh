@@ -38,11 +38,6 @@ carried() {
 	check "$name: few by the classic path ($seen)" [ $seen -lt 20 ]
 }
 
-start_iperf() {
-	in_server iperf3 -s -D --logfile /dev/null
-	wait_until 30 bash -c 'ip netns exec server ss -Hlnt | grep -q :5201'
-}
-
 # bulk NAME [OPTIONS OF IPERF3...]: so many bytes that the first packets do not matter.
 bulk() {
 	local name=$1 amount=100M out
