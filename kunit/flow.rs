@@ -10,6 +10,8 @@ pub(crate) mod key;
 pub(crate) mod nat;
 #[path = "../rust/flow/state.rs"]
 pub(crate) mod state;
+#[path = "../rust/flow/tcp.rs"]
+pub(crate) mod tcp;
 #[path = "../rust/flow/timeout.rs"]
 pub(crate) mod timeout;
 #[path = "../rust/flow/tunnel.rs"]

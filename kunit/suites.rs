@@ -10,6 +10,7 @@ mod key;
 mod nat;
 mod parse;
 mod state;
+mod tcp;
 mod timeout;
 mod tunnel;
 mod turn;

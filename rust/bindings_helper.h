@@ -51,6 +51,7 @@
 #include <net/route.h>
 #include <net/switchdev.h>
 #include <net/xfrm.h>
+#include <linux/xarray.h>
 
 /* Constants that are macros with casts, which bindgen cannot evaluate. */
 static const unsigned long NFO_HZ = HZ;
@@ -60,6 +61,10 @@ static const unsigned int NFO_GFP_KERNEL = (__force unsigned int)(GFP_KERNEL | _
 static const unsigned long NFO_NF_CT_DAY = NF_CT_DAY;
 static const short NFO_DST_FORCE_CHK = DST_OBSOLETE_FORCE_CHK;
 /* Where the fields are by which routes are checked. */
+static const unsigned long NFO_DST_DEV = offsetof(struct dst_entry, dev);
+static const unsigned long NFO_DEV_NET = offsetof(struct net_device, nd_net);
+static const unsigned long NFO_NET_RT_GENID = offsetof(struct net, ipv4.rt_genid);
+static const bool NFO_HAS_NET_NS = IS_ENABLED(CONFIG_NET_NS);
 static const unsigned long NFO_DST_OBSOLETE = offsetof(struct dst_entry, obsolete);
 static const unsigned long NFO_RT6_FROM = offsetof(struct rt6_info, from);
 static const unsigned long NFO_RT6_SERNUM = offsetof(struct rt6_info, sernum);
@@ -79,6 +84,7 @@ static const unsigned int NFO_ARPHRD_TUNNEL6 = ARPHRD_TUNNEL6;
 static const unsigned int NFO_NETDEV_DOWN = NETDEV_DOWN;
 static const unsigned int NFO_NETDEV_UNREGISTER = NETDEV_UNREGISTER;
 static const unsigned int NFO_NETDEV_CHANGEMTU = NETDEV_CHANGEMTU;
+static const unsigned int NFO_NETDEV_CHANGEUPPER = NETDEV_CHANGEUPPER;
 static const unsigned int NFO_NETDEV_CHANGEADDR = NETDEV_CHANGEADDR;
 static const unsigned int NFO_FLOWTABLE_HW_OFFLOAD = NF_FLOWTABLE_HW_OFFLOAD;
 static const unsigned int NFO_FLOWTABLE_COUNTER = NF_FLOWTABLE_COUNTER;
@@ -87,12 +93,19 @@ static const unsigned int NFO_FLOW_MAX = NFTA_FLOW_MAX;
 static const int NFO_NFT_BREAK = NFT_BREAK;
 static const int NFO_EOPNOTSUPP = EOPNOTSUPP;
 static const unsigned int NFO_IPPROTO_TCP = IPPROTO_TCP;
+static const unsigned int NFO_IPPROTO_UDP = IPPROTO_UDP;
+static const unsigned int NFO_TCP_CONNTRACK_UNACK = TCP_CONNTRACK_UNACK;
 static const unsigned int NFO_FORWARD_HOOK = NF_INET_FORWARD;
+static const unsigned long NFO_SKB_CLONED = offsetof(struct sk_buff, __cloned_offset);
+static const unsigned char NFO_SKB_CLONED_MASK = CLONED_MASK;
+/* Of the byte behind. */
+static const unsigned char NFO_SKB_EXTENSIONS_MASK = IS_ENABLED(CONFIG_SKB_EXTENSIONS) ? 0xff : 0;
 static const unsigned int NFO_SKB_GSO_IPXIP4 = SKB_GSO_IPXIP4;
 static const unsigned int NFO_SKB_GSO_IPXIP6 = SKB_GSO_IPXIP6;
 static const bool NFO_CAN_BATCH = IS_ENABLED(CONFIG_NET_CLS_ACT) && !IS_ENABLED(CONFIG_PREEMPT_RT);
 static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
 
+static const unsigned int NFO_SWITCHDEV_PORT_ATTR_SET = SWITCHDEV_PORT_ATTR_SET;
 static const unsigned int NFO_SWITCHDEV_FDB_ADD = SWITCHDEV_FDB_ADD_TO_DEVICE;
 static const unsigned int NFO_SWITCHDEV_FDB_DEL = SWITCHDEV_FDB_DEL_TO_DEVICE;
 
@@ -125,6 +138,15 @@ void nfo_down_read(struct rw_semaphore *sem);
 void nfo_up_read(struct rw_semaphore *sem);
 void nfo_down_write(struct rw_semaphore *sem);
 void nfo_up_write(struct rw_semaphore *sem);
+
+/* registries */
+void nfo_xa_init(struct xarray *xa);
+int nfo_xa_alloc(struct xarray *xa, u32 *number, void *entry);
+void *nfo_xa_erase(struct xarray *xa, unsigned long number);
+void nfo_xa_mark(struct xarray *xa, unsigned long number);
+void nfo_xa_lock(struct xarray *xa);
+void nfo_xa_unlock(struct xarray *xa);
+void *nfo_xa_find(struct xarray *xa, unsigned long *number, bool marked);
 
 /* hardware */
 bool nfo_dev_can_setup_tc(const struct net_device *dev);
@@ -169,6 +191,7 @@ bool nfo_skb_is_bare(const struct sk_buff *skb, const struct net_device *dev);
 bool nfo_dev_start_xmit(struct sk_buff *skb, struct net_device *dev, u64 __percpu *packets);
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 bool nfo_skb_is_gso(const struct sk_buff *skb);
+bool nfo_skb_has_tunnel_csum(const struct sk_buff *skb);
 bool nfo_skb_mac_header_was_set(const struct sk_buff *skb);
 int nfo_iptunnel_pull_offloads(struct sk_buff *skb);
 void nfo_skb_set_inner_ipproto(struct sk_buff *skb, u8 protocol);
@@ -213,6 +236,12 @@ struct net *nfo_dev_net(const struct net_device *dev);
 struct net *nfo_read_pnet(const possible_net_t *pnet);
 int nfo_register_switchdev_notifier(struct notifier_block *nb);
 int nfo_unregister_switchdev_notifier(struct notifier_block *nb);
+int nfo_register_switchdev_blocking_notifier(struct notifier_block *nb);
+int nfo_unregister_switchdev_blocking_notifier(struct notifier_block *nb);
+struct net_device *nfo_switchdev_dev(const void *info);
+bool nfo_switchdev_port_blocks(const void *info);
+bool nfo_changeupper_is_master(const void *info);
+bool nfo_dev_forwards_ipv6(const struct net_device *dev);
 struct proc_dir_entry *nfo_proc_net(const struct net *net);
 struct kobject *nfo_find_module(const struct module *any, const char *name);
 bool nfo_this_module_get(void);
@@ -223,7 +252,6 @@ bool nfo_dst_hold_safe(struct dst_entry *dst);
 struct net_device *nfo_dst_dev(const struct dst_entry *dst);
 struct dst_entry *nfo_skb_dst(const struct sk_buff *skb);
 struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie);
-const int *nfo_rt_genid_ipv4(const struct net *net);
 int nfo_rt_genid(const struct dst_entry *dst);
 bool nfo_dst_is_rtable(const struct dst_entry *dst);
 bool nfo_dst_is_rt6(const struct dst_entry *dst);
@@ -244,6 +272,8 @@ struct dst_entry *nfo_ip_route_input(struct sk_buff *skb, __be32 daddr, __be32 s
 struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev, struct flowi6 *fl6,
 				      struct sk_buff *skb, u16 *flags);
 bool nfo_without_policies(const struct net *net);
+bool nfo_has_forward_policies(const struct net *net);
+bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst, u16 family);
 bool nfo_ip_routes_by_ports(const struct net *net);
 bool nfo_ip_routes_by_destination(const struct net *net);
 bool nfo_ip6_routes_by_destination(const struct net *net);
@@ -267,7 +297,9 @@ u32 nfo_ct_tcp_timeout(const struct net *net, unsigned int state);
 u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state);
 void *nfo_ct_counters(const struct nf_conn *ct);
 u32 nfo_ct_mark(const struct nf_conn *ct);
-u32 nfo_ct_gre_timeout(const struct net *net, bool replied);
+u32 nfo_ct_gre_timeout(const struct nf_conn *ct, bool replied);
+unsigned int *nfo_ct_timeouts(const struct nf_conn *ct);
+void nfo_ct_event(struct nf_conn *ct, unsigned int event);
 u32 nfo_flowtable_tcp_timeout(const struct net *net);
 u32 nfo_flowtable_udp_timeout(const struct net *net);
 bool nfo_ct_test_and_set_status(struct nf_conn *ct, unsigned int bit);

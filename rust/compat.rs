@@ -84,9 +84,15 @@ pub(crate) use once::pr_warn_once;
 
 /// Initialising in place.
 #[cfg(nft_offload_own_pin_init)]
-pub(crate) use kernel::init::pin_init_from_closure;
+pub(crate) use kernel::init::{
+    pin_init_array_from_fn,
+    pin_init_from_closure, //
+};
 #[cfg(not(nft_offload_own_pin_init))]
-pub(crate) use pin_init::pin_init_from_closure;
+pub(crate) use pin_init::{
+    pin_init_array_from_fn,
+    pin_init_from_closure, //
+};
 
 /// What generated bindings derive, by the kernel's own list of arguments to bindgen.
 pub(crate) mod derived {

@@ -2,6 +2,8 @@
 
 //! What happens around the flows, and which of them it concerns.
 
+use crate::compat::sync::rcu;
+use crate::compat::sync::Arc;
 use crate::kernel_net::bridge;
 use crate::kernel_net::device::{
     Device,
@@ -10,6 +12,7 @@ use crate::kernel_net::device::{
 };
 use crate::kernel_net::namespace::Subsystem;
 use crate::kernel_net::neighbour::Mac;
+use crate::kernel_net::rcu::ReadSide;
 use crate::reason::Teardown;
 use crate::stats::NamespaceState;
 use crate::table::FlowTable;
@@ -21,12 +24,25 @@ impl Notified for Devices {
     fn event(&self, device: &Device, event: Event) {
         let why = match event {
             Event::Down | Event::Unregister => Teardown::DeviceDown,
-            Event::ChangeMtu | Event::ChangeAddress => Teardown::DeviceChanged,
+            Event::ChangeMtu | Event::ChangeAddress | Event::ChangeMaster => {
+                Teardown::DeviceChanged
+            }
         };
-        if let Some(state) = Subsystem::<NamespaceState>::of(device.namespace()) {
-            state.for_each_table(|table| FlowTable::device_event(table, device, why));
-        }
+        end_crossing(device, why);
     }
+}
+
+/// Ends all flows that cross a device. Process context.
+fn end_crossing(device: &Device, why: Teardown) {
+    if let Some(state) = state_of(device) {
+        state.for_each_table(|table| FlowTable::device_event(table, device, why));
+    }
+}
+
+/// The state of the namespace that a device is in.
+fn state_of(device: &Device) -> Option<Arc<NamespaceState>> {
+    let guard = rcu::read_lock();
+    Subsystem::of(device.namespace(ReadSide::of(&guard)))
 }
 
 /// Listens to bridges.
@@ -34,12 +50,17 @@ pub(crate) struct Stations;
 
 impl bridge::Notified for Stations {
     fn station_event(&self, port: &Device, station: Mac) {
-        if let Some(state) = Subsystem::<NamespaceState>::of(port.namespace()) {
-            state.for_each_table_atomic(|table| {
-                table
-                    .next_hops
-                    .outdate(|hop| hop.bridged_station() == Some(station));
-            });
+        if let Some(state) = state_of(port) {
+            state.stations.tell(station);
         }
+    }
+}
+
+/// Listens to ports of bridges.
+pub(crate) struct Ports;
+
+impl bridge::PortsNotified for Ports {
+    fn port_blocks(&self, port: &Device) {
+        end_crossing(port, Teardown::PathChanged);
     }
 }

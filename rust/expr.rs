@@ -3,6 +3,7 @@
 //! The expression `flow add @table`: decides whether a connection is offloaded, and does it.
 
 use crate::compat::prelude::*;
+use crate::fast::parse;
 use crate::flow::ip::{
     Ip,
     V4,
@@ -10,6 +11,7 @@ use crate::flow::ip::{
 };
 use crate::flow::nat::Protocol;
 use crate::flow::{
+    extend_connection,
     Flow,
     Half, //
 };
@@ -110,8 +112,8 @@ fn eligible<'a>(
     let (conn, side) = connection.ok_or(Refusal::Untracked)?;
     let protocol = Protocol::from_number(conn.protocol()).ok_or(Refusal::Protocol)?;
     if protocol == Protocol::Tcp {
-        let ends = packet.tcp_flags().is_none_or(|flags| flags.closes());
-        if ends || !conn.is_tcp_established() {
+        let ends = packet.tcp_header().is_none_or(|header| parse::flags(&header).closes());
+        if ends || !(conn.is_tcp_established() || conn.is_tcp_half_closed()) {
             return Err(Refusal::TcpState);
         }
     }
@@ -130,6 +132,10 @@ fn eligible<'a>(
     }
     if !status.is_confirmed() {
         return Err(Refusal::Unconfirmed);
+    }
+    // What goes to a group has no neighbour, and may leave by several devices.
+    if conn.is_multicast() {
+        return Err(Refusal::Multicast);
     }
     Ok((conn, side, protocol))
 }
@@ -153,23 +159,30 @@ fn offload(
     let (conn, side, protocol) = eligible(packet, connection)?;
     let content = table.content();
     if !conn.claim_offload() {
-        // Mostly a packet that had to take the classic path, of a flow that is fine.
+        // Mostly a packet that had to take the classic path, of a flow that is fine: conntrack has just given
+        // the entry the time until the next such packet, and there may be none.
+        extend_connection(conn, protocol, jiffies());
         if !content.has_stale() {
             return Err(Refusal::Claimed);
         }
         let ways = path::discover(table, packet, conn, side, rcu)?;
         return match conn.family() {
-            Some(Family::Ipv4) => renew::<V4>(content, conn, side, protocol, ways, rcu),
-            Some(Family::Ipv6) => renew::<V6>(content, conn, side, protocol, ways, rcu),
+            Some(Family::Ipv4) => renew::<V4>(content, packet, conn, side, protocol, ways, rcu),
+            Some(Family::Ipv6) => renew::<V6>(content, packet, conn, side, protocol, ways, rcu),
             _ => Err(Refusal::Protocol),
         };
     }
     // The claim is given back on every failure from here on, and the collector is asked to look for
     // next hops that were made and are of no use.
     claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| {
-        conn.release_offload();
+        give_back(conn);
         content.kick(GARBAGE, HZ);
     })
+}
+
+/// Gives a claim back of which nothing has come: the connection lives on as it did.
+fn give_back(conn: &Conn) {
+    conn.release_offload(u32::MAX / 2, jiffies());
 }
 
 fn claimed(
@@ -185,8 +198,8 @@ fn claimed(
         return Err(Refusal::Dying);
     }
     match conn.family() {
-        Some(Family::Ipv4) => insert::<V4>(table.content(), conn, protocol, ways, rcu),
-        Some(Family::Ipv6) => insert::<V6>(table.content(), conn, protocol, ways, rcu),
+        Some(Family::Ipv4) => insert::<V4>(table.content(), packet, conn, side, protocol, ways, rcu),
+        Some(Family::Ipv6) => insert::<V6>(table.content(), packet, conn, side, protocol, ways, rcu),
         _ => Err(Refusal::Protocol),
     }
 }
@@ -212,9 +225,12 @@ fn keys<F: Ip>([original, reply]: &[F::Ends; 2], ways: &Ways, protocol: Protocol
     ]
 }
 
+/// Makes the flow of a connection that was claimed, from a packet of the direction `side`.
 fn insert<F: Stored>(
     table: &Worker<FlowTable>,
+    packet: &Packet<'_>,
     conn: &Conn,
+    side: Side,
     protocol: Protocol,
     ways: Ways,
     rcu: ReadSide<'_>,
@@ -223,19 +239,30 @@ fn insert<F: Stored>(
     let keys = keys::<F>(&ends, &ways, protocol);
     let [first, second] = &ends;
     let rewrites = F::rewrites(first, second);
+    // Somebody who translates without NAT follows each packet by himself.
+    if F::translates(&rewrites) && !conn.status().has_nat() {
+        return Err(Refusal::ForeignNat);
+    }
     table.refresh_settings(conn.namespace());
     let now = jiffies();
-    let deadline = table.deadline(protocol, now);
+    let timeout = table.timeout(protocol);
+    let segment = match protocol {
+        Protocol::Tcp => packet.tcp_header().and_then(|header| parse::segment(&header)),
+        _ => None,
+    };
     if protocol == Protocol::Tcp {
         conn.tcp_be_liberal();
     }
+    // Before anybody can find the flow and end it: who does gives the entry its own time back.
+    let before = conn.deadline();
+    conn.refresh(DAY);
     let ([original, reply], [first, second]) = (&keys, &rewrites);
     let make = || {
-        Flow::<F>::new(
+        let flow = Flow::<F>::new(
             conn,
             protocol,
             now,
-            deadline,
+            timeout,
             Half {
                 key: original,
                 rewrite: first,
@@ -246,15 +273,20 @@ fn insert<F: Stored>(
                 rewrite: second,
                 next_hop: ways.reply,
             },
-        )
+        );
+        if let Some(segment) = segment {
+            flow.note_segment(side, segment, now);
+        }
+        flow
     };
-    let index =
-        FlowTable::insert(table, [original, reply], make, rcu).map_err(|error| match error {
+    let index = FlowTable::insert(table, [original, reply], make, rcu).map_err(|error| {
+        conn.restore_deadline(before);
+        match error {
             InsertError::Exists(_) => Refusal::Duplicate,
             InsertError::NoMemory => Refusal::NoMemory,
             InsertError::Full => Refusal::TableFull,
-        })?;
-    conn.refresh(DAY);
+        }
+    })?;
     FlowTable::offer::<F>(table, index, rcu);
     Ok(Done::Added)
 }
@@ -265,6 +297,7 @@ fn insert<F: Stored>(
 /// Where packets come in in another way, too, it is another flow.
 fn renew<F: Stored>(
     table: &Worker<FlowTable>,
+    packet: &Packet<'_>,
     conn: &Conn,
     side: Side,
     protocol: Protocol,
@@ -295,5 +328,5 @@ fn renew<F: Stored>(
     if !conn.claim_offload() {
         return Err(Refusal::Claimed);
     }
-    insert::<F>(table, conn, protocol, ways, rcu).inspect_err(|_| conn.release_offload())
+    insert::<F>(table, packet, conn, side, protocol, ways, rcu).inspect_err(|_| give_back(conn))
 }

@@ -9,11 +9,6 @@ pub(crate) mod ahead;
 pub(crate) mod parse;
 mod wrapped;
 
-use core::sync::atomic::{
-    fence,
-    Ordering::SeqCst, //
-};
-
 use crate::flow::encap;
 use crate::flow::ip::{
     Ip,
@@ -23,9 +18,10 @@ use crate::flow::ip::{
 use crate::flow::key::Port;
 use crate::flow::nat::{
     Protocol,
+    Sums,
     Transport, //
 };
-use crate::flow::state::State;
+use crate::flow::tcp::Judgement;
 use crate::flow::Flow;
 use crate::kernel_net::flowtable::Options;
 use crate::kernel_net::netfilter::{
@@ -35,18 +31,27 @@ use crate::kernel_net::netfilter::{
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
     First,
-    Found, //
+    Found,
+    Side, //
 };
 use crate::kernel_net::skb::{
     Addressee,
+    Decrypted,
     Skb,
-    Summed, //
+    Summed,
+    Unwritable,
+    Writable, //
 };
 use crate::kernel_net::time::jiffies;
 use crate::kernel_net::work::Worker;
-use crate::next_hop::Check;
+use crate::next_hop::{
+    Check,
+    NextHop, //
+};
+use crate::path;
 use crate::reason::{
     Bypass,
+    Loss,
     Teardown, //
 };
 use crate::table::{
@@ -66,6 +71,13 @@ const TAG: u8 = 1;
 const SESSION: u8 = 2;
 /// Whatever can be, and the frame may be for somebody else.
 const ANYTHING: u8 = 3;
+/// The same, and policies of IPsec are asked whether the packet may be forwarded.
+const POLICED: u8 = 4;
+
+/// Whether packets are looked at in every respect.
+const fn is_any(around: u8) -> bool {
+    matches!(around, ANYTHING | POLICED)
+}
 
 /// Forwards a packet, if it is of a version of IP that the flowtable is for.
 #[inline(always)]
@@ -212,28 +224,102 @@ fn bypass<F: Stored>(
     table.visit_soon(found, rcu);
 }
 
-/// A FIN or RST of a flow went by.
+/// What becomes of a flow by a packet with FIN or RST.
+///
+/// A connection that ends is conntrack's to follow: the packet takes the classic path, as do all that
+/// come after it. What somebody sends who does not know the connection is for the hosts to ignore.
 #[cold]
 #[inline(never)]
-fn close<F: Stored>(table: &Worker<FlowTable>, found: Found<'_, Flow<F>>, rcu: ReadSide<'_>) {
-    found.object.close();
-    // Who is just putting it into hardware has marked that, and looks at the state then: one of both sees
-    // the other.
-    fence(SeqCst);
-    FlowTable::withdraw(table, found.index(), found.object, rcu);
+fn closes<F: Stored>(
+    table: &Worker<FlowTable>,
+    found: Found<'_, Flow<F>>,
+    packet: &[u8],
+    at: u32,
+    now: u32,
+    rcu: ReadSide<'_>,
+) -> Judgement {
+    let header = (at as usize).saturating_add(F::HEADER_LEN as usize);
+    let Some(segment) = parse::segment(packet.get(header..).unwrap_or(&[])) else {
+        return Judgement::Genuine;
+    };
+    let judgement = found.object.judge(found.side(), segment, now);
+    if judgement != Judgement::Foreign {
+        FlowTable::end(table, found, Teardown::TcpClosing, now, rcu);
+        if judgement == Judgement::Doubtful {
+            found.object.hurry_connection(now);
+        }
+    }
+    judgement
 }
 
-/// What to do about a transport checksum that is not all in the packet.
+/// Once a second in each direction: moves the deadline, and sees that conntrack knows as much of the
+/// connection as it has to.
+#[cold]
 #[inline(never)]
-fn sum_of(skb: &mut Skb<'_>) -> Transport {
+fn refresh<F: Stored>(
+    found: Found<'_, Flow<F>>,
+    packet: &[u8],
+    at: u32,
+    deadline: u32,
+    now: u32,
+) {
+    let header = (at as usize).saturating_add(F::HEADER_LEN as usize);
+    let segment = match found.object.protocol {
+        Protocol::Tcp => parse::segment(packet.get(header..).unwrap_or(&[])),
+        _ => None,
+    };
+    found.object.refresh(found.side(), segment, deadline, now);
+}
+
+/// Looks again whether a bridge on the way still leads where it did, since it has heard something that
+/// may concern it; then what else there is to check.
+#[cold]
+#[inline(never)]
+fn look_again(next_hop: &NextHop, now: u32, rcu: ReadSide<'_>) -> Check {
+    let heard = next_hop.heard();
+    if !path::still_leads(next_hop, rcu) {
+        next_hop.outdate();
+        return Check::PathChanged;
+    }
+    next_hop.note_heard(heard);
+    match next_hop.check(now, rcu) {
+        // Something more was heard; the next packet looks.
+        Check::Unsure => Check::Good,
+        check => check,
+    }
+}
+
+/// What to do about a transport checksum that is not all in the packet. Its header is `len` bytes from the
+/// beginning.
+#[cold]
+#[inline(never)]
+fn sum_of(skb: &mut Writable<'_>, len: u32) -> Transport {
     match skb.summed() {
-        Summed::Partial => Transport::Pseudo,
+        Summed::Partial => Transport::of(Sums {
+            partial: true,
+            starts_here: skb.sum_start() == len as usize,
+            tunnel_sum: skb.is_gso() && skb.has_tunnel_sum(),
+        }),
         Summed::Complete => {
             skb.forget_sum();
             Transport::Whole
         }
         Summed::None | Summed::Unnecessary => Transport::Whole,
     }
+}
+
+/// Forwards a packet of a known flow if policies of IPsec let it through.
+#[cold]
+#[inline(never)]
+fn forward_policed<'a, F: Stored>(
+    table: &'a Worker<FlowTable>,
+    options: Options,
+    skb: Skb<'a>,
+    found: Found<'a, Flow<F>>,
+    shape: Shape,
+    rcu: ReadSide<'a>,
+) -> Verdict<'a> {
+    forward_found::<F, POLICED, ANY>(table, options, skb, found, shape, rcu)
 }
 
 /// Forwards a packet, if it is of a known flow. `AROUND` says what may be around it, `PROTOCOL` of
@@ -289,7 +375,7 @@ fn forward_apart<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
 fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     table: &'a Worker<FlowTable>,
     options: Options,
-    mut skb: Skb<'a>,
+    skb: Skb<'a>,
     found: Found<'a, Flow<F>>,
     shape: Shape,
     rcu: ReadSide<'a>,
@@ -300,16 +386,29 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         _ => shape.protocol,
     };
     // CAST: Lengths of headers.
-    let (at, len) = match AROUND {
-        ANYTHING => (u32::from(shape.at), u32::from(shape.len)),
-        _ => (
+    let (at, len) = if is_any(AROUND) {
+        (u32::from(shape.at), u32::from(shape.len))
+    } else {
+        (
             shift(AROUND) as u32,
             F::HEADER_LEN + protocol.header_len() as u32,
-        ),
+        )
     };
     let tcp = match PROTOCOL {
         UDP => TcpFlags::NONE,
         _ => shape.tcp,
+    };
+    // Policies are asked there; whatever has a say in that knows all of the shape.
+    let ask_policies = |skb, protocol| {
+        // CAST: Lengths of headers.
+        let shape = Shape {
+            at: at as u8,
+            tunnel: is_any(AROUND) && shape.tunnel,
+            len: len as u8,
+            protocol,
+            tcp,
+        };
+        forward_policed::<F>(table, options, skb, found, shape, rcu)
     };
     let direction = found.object.direction(found.side());
     let next_hop = direction.next_hop.get(rcu);
@@ -319,18 +418,21 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         bypass(table, found, why, rcu);
         Verdict::accept(skb)
     };
-    let end = |skb, why| {
-        FlowTable::end(table, found, why, now, rcu);
-        Verdict::accept(skb)
-    };
 
     if !direction.state.forwards() {
         return bypass(skb, Bypass::FlowOver);
     }
-    if direction.conn.status().is_dying() {
-        return end(skb, Teardown::ConnectionGone);
+    let status = direction.conn.status();
+    if !status.is_settled() {
+        if status.is_dying() {
+            FlowTable::end(table, found, Teardown::ConnectionGone, now, rcu);
+            return Verdict::accept(skb);
+        }
+        if found.side() == Side::Reply {
+            direction.conn.note_reply();
+        }
     }
-    if AROUND == ANYTHING && skb.addressee() == Addressee::Other {
+    if is_any(AROUND) && skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
         // for us, although a promiscuous device shows them.
         let back = found.object.direction(found.side().other());
@@ -344,47 +446,57 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     {
         return bypass(skb, Bypass::Mtu);
     }
-    if tcp.opens_or_closes() {
-        if tcp.opens() && direction.state.get() == State::Closing {
-            return end(skb, Teardown::TcpReopen);
-        }
-        if tcp.closes() {
-            close(table, found, rcu);
-        }
+    if tcp.closes() && closes(table, found, skb.linear(), at, now, rcu) == Judgement::Genuine {
+        return Verdict::accept(skb);
     }
-    match next_hop.check(now, rcu) {
+    let mut check = next_hop.check(now, rcu);
+    if check == Check::Unsure {
+        check = look_again(next_hop, now, rcu);
+    }
+    match check {
         Check::Good => {}
-        Check::PathChanged => {
+        Check::Policed if AROUND == POLICED => {}
+        Check::Policed => return ask_policies(skb, protocol),
+        Check::Unsure | Check::PathChanged => {
             FlowTable::mark_stale(table, found, now, rcu);
             return bypass(skb, Bypass::PathChanged);
         }
         Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
     }
     let headroom = u32::from(next_hop.headroom).saturating_sub(at);
-    if !skb.make_writable(at.wrapping_add(len), headroom) {
-        let why = if skb.is_shared() {
-            Bypass::Shared
-        } else {
-            Bypass::NoMemory
-        };
-        return bypass(skb, why);
-    }
-    if AROUND == ANYTHING && shape.tunnel && !skb.leave_tunnel() {
-        return bypass(skb, Bypass::NoMemory);
+    let decrypted = match AROUND {
+        POLICED => Decrypted::Take,
+        _ => Decrypted::Refuse,
+    };
+    let mut skb = match skb.make_writable(at.wrapping_add(len), headroom, decrypted) {
+        Ok(skb) => skb,
+        Err((skb, Unwritable::Decrypted)) => return ask_policies(skb, protocol),
+        Err((skb, Unwritable::Shared)) => return bypass(skb, Bypass::Shared),
+        Err((skb, Unwritable::NoMemory)) => return bypass(skb, Bypass::NoMemory),
+    };
+    if is_any(AROUND) && shape.tunnel && !skb.leave_tunnel() {
+        return bypass(skb.into_inner(), Bypass::NoMemory);
     }
 
     // From here on the packet is ours.
-    direction.refresh(table.deadline(protocol, now));
+    let deadline = table.deadline(protocol, now);
+    if direction.is_worth_refreshing(deadline) {
+        refresh(found, skb.linear(), at, deadline, now);
+    }
     let how = if skb.is_simply_summed() {
         Transport::Whole
     } else {
-        sum_of(&mut skb)
+        sum_of(&mut skb, at.wrapping_add(F::HEADER_LEN))
     };
     if AROUND != NOTHING {
         skb.set_vlan_tag(None);
     }
-    if AROUND == SESSION || AROUND == ANYTHING {
+    if AROUND == SESSION || is_any(AROUND) {
         skb.pull_header(at, F::ETHERTYPE);
+    }
+    if AROUND == POLICED && !skb.is_let_through(&next_hop.dst, rcu) {
+        table.state.forwarded.lost(Loss::Policy);
+        return Verdict::stolen();
     }
     F::apply(&direction.rewrite, skb.linear_mut(), protocol, how);
     if options.hardware() {

@@ -12,6 +12,7 @@ pub(crate) mod ip;
 pub(crate) mod key;
 pub(crate) mod nat;
 pub(crate) mod state;
+pub(crate) mod tcp;
 pub(crate) mod timeout;
 pub(crate) mod tunnel;
 
@@ -46,6 +47,11 @@ use core::sync::atomic::{
 use ip::Ip;
 use nat::Protocol;
 use state::State;
+use tcp::{
+    Judgement,
+    Progress,
+    Segment, //
+};
 
 /// All that a packet of one direction needs: for IPv4, one cache line.
 #[repr(C, align(64))]
@@ -63,12 +69,10 @@ pub(crate) struct Direction<F: Ip> {
 }
 
 impl<F: Ip> Direction<F> {
-    /// Moves the deadline to `new`, if that is worth a write.
+    /// Whether moving the deadline to `new` is worth a write: see [`Flow::refresh`].
     #[inline(always)]
-    pub(crate) fn refresh(&self, new: u32) {
-        if timeout::worth_moving(self.deadline.load(Relaxed), new, HZ) {
-            self.deadline.store(new, Relaxed);
-        }
+    pub(crate) fn is_worth_refreshing(&self, new: u32) -> bool {
+        timeout::worth_moving(self.deadline.load(Relaxed), new, HZ)
     }
 
     /// Has memory fetch what a packet reads.
@@ -110,6 +114,8 @@ pub(crate) struct Flow<F: Ip> {
     /// When it was made, in ticks.
     born: u32,
     pub(crate) hardware: hardware::Cell,
+    /// What TCP has said, for each direction.
+    progress: [Progress; 2],
 }
 
 // The packet path is laid out for it: two lines for both directions, and one for the rest.
@@ -129,17 +135,20 @@ pub(crate) struct Half<'a, F: Ip> {
 impl<F: Ip> Flow<F> {
     /// A flow of a connection, from its original and its reply half.
     ///
+    /// Both directions are refreshed by their first packets, also if these come at once.
+    ///
     /// Written so that it is made where it is to be, field by field.
     #[inline(always)]
     pub(crate) fn new(
         conn: &Conn,
         protocol: Protocol,
         now: u32,
-        deadline: u32,
+        timeout: u32,
         original: Half<'_, F>,
         reply: Half<'_, F>,
     ) -> Self {
         let (first, second) = (ARef::from(conn), ARef::from(conn));
+        let deadline = now.wrapping_add(timeout::before_first_packet(timeout, HZ));
         Self {
             directions: [
                 Direction {
@@ -163,7 +172,39 @@ impl<F: Ip> Flow<F> {
             stale: AtomicU32::new(0),
             born: now,
             hardware: hardware::Cell::new(),
+            progress: [const { Progress::new() }; 2],
         }
+    }
+
+    /// What TCP has said in one direction.
+    fn progress(&self, side: Side) -> &Progress {
+        let [original, reply] = &self.progress;
+        match side {
+            Side::Original => original,
+            Side::Reply => reply,
+        }
+    }
+
+    /// Notes numbers of the connection: those of a segment of one direction.
+    pub(crate) fn note_segment(&self, side: Side, segment: Segment, now: u32) {
+        self.progress(side).note(segment, now);
+    }
+
+    /// Judges a segment with FIN or RST.
+    pub(crate) fn judge(&self, side: Side, segment: Segment, now: u32) -> Judgement {
+        let (this, other) = (self.progress(side), self.progress(side.other()));
+        tcp::judge(segment, this.noted(), other.noted(), now, HZ)
+    }
+
+    /// A packet has moved the deadline of its direction: conntrack's own does not come sooner, and is
+    /// told what it would have made of the packet. Softirq.
+    pub(crate) fn refresh(&self, side: Side, segment: Option<Segment>, deadline: u32, now: u32) {
+        self.direction(side).deadline.store(deadline, Relaxed);
+        if let Some(segment) = segment {
+            self.note_segment(side, segment, now);
+        }
+        self.conn().note_stream(now);
+        extend_connection(self.conn(), self.protocol, now);
     }
 
     /// One direction.
@@ -273,80 +314,66 @@ impl<F: Ip> Flow<F> {
         remaining.max(self.direction(Side::Reply).remaining(now))
     }
 
-    /// Notes that a FIN or RST went by: packets are still forwarded, and a SYN ends the flow.
-    pub(crate) fn close(&self) {
-        if self.direction(Side::Original).state.close() {
-            self.direction(Side::Reply).state.close();
-        }
-    }
-
     /// Ends the flow: its packets take the classic path from now on, and conntrack gets its
-    /// connection back. True for the one caller who did. Softirq or process context.
+    /// connection back. True for the one caller who did. Softirq or process context, under RCU.
     pub(crate) fn end(&self, why: Teardown, now: u32) -> bool {
-        let Some(before) = self.direction(Side::Original).state.end(why) else {
+        if !self.direction(Side::Original).state.end(why) {
             return false;
-        };
+        }
         self.direction(Side::Reply).state.end(why);
-        self.hand_back(before == State::Closing, now);
+        let timeout = self.hand_back(now);
         // Last, and only by who has ended the flow: from here on the connection may have another.
-        self.conn().release_offload();
+        self.conn().release_offload(timeout, now);
         true
     }
 
     /// Makes conntrack's entry right again, which has not seen the flow's packets
-    /// (C: `flow_offload_fixup_ct`).
-    fn hand_back(&self, closing: bool, now: u32) {
+    /// (C: `flow_offload_fixup_ct`). Returns how long it has to live: what it would have, had conntrack
+    /// seen the last packet.
+    fn hand_back(&self, now: u32) -> u32 {
         let conn = self.conn();
-        let expired = self.remaining(now) <= 0;
-        let timeout = match self.protocol {
-            // After a FIN or RST the connection counts as closed, so that a SYN may reopen it.
-            Protocol::Tcp if closing => {
-                conn.tcp_resume(true);
-                conn.tcp_close_timeout()
-            }
+        let usual = match self.protocol {
             Protocol::Tcp => {
-                conn.tcp_resume(false);
-                timeout::handed_back(
-                    conn.tcp_timeout(),
-                    expired,
-                    idle_timeout(conn, self.protocol),
-                )
+                conn.tcp_resume();
+                conn.tcp_timeout()
             }
-            Protocol::Udp => timeout::handed_back(
-                conn.udp_timeout(),
-                expired,
-                idle_timeout(conn, self.protocol),
-            ),
-            Protocol::Gre => timeout::handed_back(
-                conn.gre_timeout(),
-                expired,
-                idle_timeout(conn, self.protocol),
-            ),
+            Protocol::Udp => conn.udp_timeout(),
+            Protocol::Gre => conn.gre_timeout(),
         };
+        let offloaded = idle_timeout(conn, self.protocol);
+        let timeout = timeout::handed_back(usual, self.remaining(now), offloaded);
+        conn.refresh(timeout);
+        timeout
+    }
+
+    /// Shortens the time of a connection that may have ended unseen, as conntrack does it for one whose
+    /// data is not acknowledged. After the end of the flow; a packet gives it more.
+    pub(crate) fn hurry_connection(&self, now: u32) {
+        let conn = self.conn();
+        let timeout = conn.tcp_unacknowledged_timeout();
         // CAST: Timeouts are less than half the clock's range.
-        if closing || timeout::remaining(conn.deadline(), now) > timeout as i32 {
+        if timeout::remaining(conn.deadline(), now) > timeout as i32 {
             conn.refresh(timeout);
         }
     }
+}
 
-    /// Keeps conntrack from dropping the entry of a living flow, whose packets it does not see
-    /// (C: `nf_flow_table_extend_ct_timeout`).
-    pub(crate) fn extend_connection(&self, now: u32) {
-        let conn = self.conn();
-        let deadline = conn.deadline();
-        if !timeout::wants_extension(deadline, now, HZ) {
-            return;
-        }
-        let extension = match self.protocol {
-            Protocol::Udp | Protocol::Gre => DAY,
-            Protocol::Tcp => match conn.tcp_state() {
-                TcpState::Established => DAY,
-                TcpState::Closing => timeout::EXTEND_BELOW_SECONDS * HZ,
-                TcpState::Opening | TcpState::Close | TcpState::Other => return,
-            },
-        };
-        conn.extend_deadline(deadline, now.wrapping_add(extension));
+/// Keeps conntrack from dropping the entry of a living flow, whose packets it does not see
+/// (C: `nf_flow_table_extend_ct_timeout`). Any context.
+pub(crate) fn extend_connection(conn: &Conn, protocol: Protocol, now: u32) {
+    let deadline = conn.deadline();
+    if !timeout::wants_extension(deadline, now, HZ) {
+        return;
     }
+    let extension = match protocol {
+        Protocol::Udp | Protocol::Gre => DAY,
+        Protocol::Tcp => match conn.tcp_state() {
+            TcpState::Established => DAY,
+            TcpState::HalfClosed | TcpState::Closing => timeout::EXTEND_BELOW_SECONDS * HZ,
+            TcpState::Opening | TcpState::Close | TcpState::Other => return,
+        },
+    };
+    conn.extend_deadline(deadline, now.wrapping_add(extension));
 }
 
 /// How long a flow of this connection may be idle, in ticks, by the namespace's settings.

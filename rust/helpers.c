@@ -14,6 +14,7 @@
 #include "helpers/offload.c"
 #include "helpers/params.c"
 #include "helpers/percpu.c"
+#include "helpers/registry.c"
 #include "helpers/skb.c"
 #include "helpers/sync.c"
 #include "helpers/trace.c"

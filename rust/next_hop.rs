@@ -11,15 +11,18 @@
 //! for all packets, are in [`framed`], and the rest is in [`wrapped`].
 
 mod framed;
+pub(crate) mod learned;
 pub(crate) mod recent;
 mod wrapped;
 
+use crate::compat::pin_init_array_from_fn;
 use crate::compat::prelude::*;
 use crate::compat::sync::aref::ARef;
 use crate::flow::encap::Encap;
 use crate::flow::key::Port;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
+use crate::kernel_net::lazy::Lazy;
 use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::neighbour::{
     Mac,
@@ -27,9 +30,12 @@ use crate::kernel_net::neighbour::{
 };
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
-use crate::kernel_net::skb::Skb;
+use crate::kernel_net::skb::Writable;
 use crate::new_spinlock_bh;
-use crate::reason::Refusal;
+use crate::reason::{
+    Loss,
+    Refusal, //
+};
 use crate::stats::Forwarded;
 use core::ptr;
 use core::sync::atomic::{
@@ -39,6 +45,7 @@ use core::sync::atomic::{
     Ordering::Relaxed, //
 };
 pub(crate) use framed::Framed;
+use learned::Learned;
 use recent::Recent;
 pub(crate) use wrapped::{
     Ends,
@@ -149,14 +156,18 @@ pub(crate) struct NextHop {
     pub(crate) outdated: AtomicBool,
     /// Packets may go to the device's driver at once.
     pub(crate) direct: bool,
+    /// Policies of IPsec have a say in which packets may go this way.
+    pub(crate) policed: bool,
     /// Where all packets get the same headers in front.
     pub(crate) framed: Option<Framed>,
     pub(crate) link: Link,
     /// What packets are wrapped in.
     pub(crate) encap: Encap,
     pub(crate) tunnel: Option<Tunnel>,
-    /// A bridge is on the way.
-    pub(crate) is_bridged: bool,
+    /// A bridge is on the way, which may have learned since that it leads elsewhere.
+    pub(crate) bridged: Option<Learned>,
+    /// The collector has ended the flows that go this way, which is wrong.
+    pub(crate) told: AtomicBool,
     /// Where packets come in that take the opposite way.
     pub(crate) port: Port,
     /// The indices of all devices on the way, the rest 0.
@@ -205,6 +216,10 @@ fn packed(address: Mac) -> u64 {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
     Good,
+    /// Policies of IPsec have to be asked; else all is good.
+    Policed,
+    /// A bridge has learned something: see [`NextHop::heard`].
+    Unsure,
     /// It is not the way any more that the packet would take.
     PathChanged,
     /// The neighbour's address is not known just now; that may change.
@@ -228,12 +243,27 @@ impl NextHop {
         }
     }
 
-    /// The station that a bridge on the way has chosen a port for.
-    pub(crate) fn bridged_station(&self) -> Option<Mac> {
-        match &self.link {
-            Link::Ethernet { station, .. } if self.is_bridged => Some(station.address()),
-            _ => None,
+    /// What bridges have said so far of the station: to be read before looking where they lead, and given
+    /// to [`Self::note_heard`] then.
+    pub(crate) fn heard(&self) -> u32 {
+        self.bridged.as_ref().map_or(0, Learned::now)
+    }
+
+    /// Notes that the way is right as of then.
+    pub(crate) fn note_heard(&self, heard: u32) {
+        if let Some(bridged) = &self.bridged {
+            bridged.note(heard);
         }
+    }
+
+    /// Declares the way outdated.
+    pub(crate) fn outdate(&self) {
+        self.outdated.store(true, Relaxed);
+    }
+
+    /// Whether it was.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.outdated.load(Relaxed)
     }
 
     /// Whether the way leads by the device with this index.
@@ -288,6 +318,12 @@ impl NextHop {
         self.in_hardware.verdict.load(Relaxed) == REROUTED
     }
 
+    /// Whether no packet can go this way any more, as far as is known without one: it is outdated, or the
+    /// route is one of IPv6 that does not hold. Of those of IPv4 none holds after any change of the tables.
+    pub(crate) fn is_wrong(&self, rcu: ReadSide<'_>) -> bool {
+        self.is_outdated() || !self.dst.is_ipv4() && !self.dst.is_current(rcu)
+    }
+
     /// Whether two next hops are interchangeable.
     fn is_same(&self, other: &Self) -> bool {
         let identity = |n: Option<&Neighbour>| n.map_or(ptr::null(), ptr::from_ref);
@@ -302,6 +338,7 @@ impl NextHop {
         !self.outdated.load(Relaxed)
             && self.dst.id() == other.dst.id()
             && self.mtu == other.mtu
+            && self.policed == other.policed
             && self.port == other.port
             && self.devices == other.devices
             && self.untagged == other.untagged
@@ -326,19 +363,27 @@ impl NextHop {
     /// What is left to check of ways that are not plain.
     #[inline(never)]
     fn check_more(&self, now: u32, rcu: ReadSide<'_>) -> Check {
+        if self.bridged.as_ref().is_some_and(Learned::is_outdated) {
+            return Check::Unsure;
+        }
         match &self.framed {
             Some(framed) => framed.check(now),
-            None => self.check_wrapped(now, rcu),
+            None => match self.check_wrapped(now, rcu) {
+                Check::Good if self.policed => Check::Policed,
+                check => check,
+            },
         }
     }
 
     /// Sends a packet this way. It must have [`Self::headroom`].
     #[inline(always)]
-    pub(crate) fn transmit(&self, mut skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
+    pub(crate) fn transmit(&self, mut skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         match &self.plain {
             Some(plain) => {
                 if skb.push_ethernet(plain.neighbour.ethernet_word(), plain.tail) {
                     skb.transmit(&self.device, &self.dst, count.packets(), rcu);
+                } else {
+                    count.lost(Loss::Header);
                 }
             }
             None => self.transmit_more(skb, count, rcu),
@@ -349,14 +394,14 @@ impl NextHop {
     /// packets of those need not ask.
     fn make_direct(&mut self) {
         self.direct = true;
-        if self.plain.take().is_some() {
+        if self.plain.take().is_some() && !self.policed {
             self.framed = Framed::new(&self.link, self.encap, self.dst.ethertype());
         }
     }
 
     /// Gives a packet with all its headers to the device.
     #[inline(always)]
-    fn send(&self, skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
+    fn send(&self, skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         if self.direct {
             self.send_directly(skb, count, rcu);
         } else {
@@ -366,7 +411,7 @@ impl NextHop {
 
     /// The same, past queueing disciplines if there is none, and past all others if nobody looks.
     #[inline(never)]
-    fn send_directly(&self, skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
+    fn send_directly(&self, skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         let rest = if self.device.is_direct(rcu) {
             skb.transmit_directly(&self.device, count.direct_packets(), rcu)
         } else {
@@ -379,47 +424,67 @@ impl NextHop {
 
     /// The same for ways that are not plain.
     #[inline(never)]
-    fn transmit_more(&self, mut skb: Skb<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
+    fn transmit_more(&self, mut skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         match &self.framed {
-            Some(framed) if framed.takes(&skb) => {
-                if framed.wrap(&mut skb) {
-                    self.send(skb, count, rcu);
-                }
-            }
-            _ => self.transmit_wrapped(skb, count.packets(), rcu),
+            Some(framed) if framed.takes(&skb) => match framed.wrap(&mut skb) {
+                Ok(()) => self.send(skb, count, rcu),
+                Err(why) => count.lost(why),
+            },
+            _ => self.transmit_wrapped(skb, count, rcu),
         }
     }
 }
 
 const SLOTS: usize = 64;
 
-/// The next hops of a flowtable.
+/// Where next hops are.
 #[pin_data]
+struct Places {
+    /// Each with a lock of its own.
+    #[pin]
+    slots: [SpinLockBh<KVec<RcuArc<NextHop>>>; SLOTS],
+    /// Some of those in the slots, by what they were found for.
+    #[pin]
+    recent: SpinLockBh<Recent>,
+}
+
+impl Places {
+    /// None. Fails with `ENOMEM`.
+    fn new() -> Result<Pin<KBox<Self>>> {
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                slots <- pin_init_array_from_fn(|_| {
+                    new_spinlock_bh!(KVec::new(), "nft_offload_rs_next_hops")
+                }),
+                recent <- new_spinlock_bh!(Recent::new(GFP_ATOMIC)?, "nft_offload_rs_recent"),
+            }? Error),
+            GFP_ATOMIC,
+        )
+    }
+}
+
+/// The next hops of a flowtable. There is memory for them as soon as there is one.
 pub(crate) struct NextHops {
     /// Packets may go to devices' drivers at once, where that changes nothing.
     direct: bool,
-    #[pin]
-    slots: SpinLockBh<[KVec<RcuArc<NextHop>>; SLOTS]>,
-    /// Some of those in the slots, by what they were found for.
-    #[pin]
-    pub(crate) recent: SpinLockBh<Recent>,
+    /// There are or were some that only their flows know.
+    unlisted: AtomicBool,
+    places: Lazy<Places>,
 }
 
 impl NextHops {
-    /// None. May sleep; fails with `ENOMEM`.
-    pub(crate) fn new(direct: bool) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
+    /// None.
+    pub(crate) const fn new(direct: bool) -> Self {
+        Self {
             direct,
-            slots <- new_spinlock_bh!([const { KVec::new() }; SLOTS], "nft_offload_rs_next_hops"),
-            recent <- new_spinlock_bh!(Recent::new()?, "nft_offload_rs_recent"),
-        }? Error)
+            unlisted: AtomicBool::new(false),
+            places: Lazy::new(),
+        }
     }
 
     /// The plain one with this route and neighbour, if there is one that is good. Softirq.
     pub(crate) fn plain(&self, dst: &Dst, neighbour: &Neighbour) -> Option<RcuArc<NextHop>> {
-        let place = slot_of(dst, Some(neighbour));
         let mtu = dst.mtu();
-        let slots = self.slots.lock();
         let fits = |hop: &&RcuArc<NextHop>| {
             hop.plain
                 .as_ref()
@@ -427,9 +492,11 @@ impl NextHops {
                 && hop.dst.id() == dst.id()
                 && hop.mtu == mtu
                 && hop.own_address() == Some(hop.device.ethernet_address())
-                && !hop.outdated.load(Relaxed)
+                && !hop.is_outdated()
         };
-        slots.get(place)?.iter().find(fits).cloned()
+        let slot = self.places.get()?.slots.get(slot_of(dst, Some(neighbour)))?;
+        let found = slot.lock().iter().find(fits).cloned();
+        found
     }
 
     /// `new`, or one like it if there is one. Softirq.
@@ -437,12 +504,13 @@ impl NextHops {
         if self.direct {
             new.make_direct();
         }
-        let place = slot_of(&new.dst, new.neighbour());
-        let mut slots = self.slots.lock();
-        let slot = slots.get_mut(place).ok_or(Refusal::NoMemory)?;
+        let places = self.places.get_or_make(Places::new);
+        let places = places.map_err(|_| Refusal::NoMemory)?;
+        let slot = places.slots.get(slot_of(&new.dst, new.neighbour()));
+        let mut slot = slot.ok_or(Refusal::NoMemory)?.lock();
         if let Some(hop) = slot.iter().find(|hop| hop.is_same(&new)) {
             let hop = hop.clone();
-            drop(slots);
+            drop(slot);
             return Ok(hop);
         }
         let new = RcuArc::new(new, GFP_ATOMIC).map_err(|_| Refusal::NoMemory)?;
@@ -452,13 +520,32 @@ impl NextHops {
         Ok(new)
     }
 
+    /// `new`, which no other flow can have, as IPsec has a route for each: nobody looks for it, and it goes
+    /// with its flow. Softirq.
+    pub(crate) fn alone(&self, new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
+        self.unlisted.store(true, Relaxed);
+        RcuArc::new(new, GFP_ATOMIC).map_err(|_| Refusal::NoMemory)
+    }
+
+    /// Whether there may be some that only their flows know.
+    pub(crate) fn has_unlisted(&self) -> bool {
+        self.unlisted.load(Relaxed)
+    }
+
     /// Declares those that `f` selects outdated. Any context but hard interrupts.
     pub(crate) fn outdate(&self, f: impl Fn(&NextHop) -> bool) {
         self.for_each(|hop| {
-            if !hop.outdated.load(Relaxed) && f(hop) {
-                hop.outdated.store(true, Relaxed);
+            if !hop.is_outdated() && f(hop) {
+                hop.outdate();
             }
         });
+    }
+
+    /// Whether there are ways that are wrong, and were not when this was asked last.
+    pub(crate) fn has_news(&self, rcu: ReadSide<'_>) -> bool {
+        let mut any = false;
+        self.for_each(|hop| any |= hop.is_wrong(rcu) && !hop.told.swap(true, Relaxed));
+        any
     }
 
     /// Whether there is one that `f` selects. Any context but hard interrupts.
@@ -475,27 +562,25 @@ impl NextHops {
         any
     }
 
-    /// Calls `f` for each, under the lock.
+    /// Calls `f` for each, under its slot's lock.
     fn for_each(&self, mut f: impl FnMut(&NextHop)) {
-        for number in 0..SLOTS {
-            let slots = self.slots.lock();
-            for hop in slots.get(number).into_iter().flatten() {
-                f(hop);
-            }
+        for slot in self.places.get().into_iter().flat_map(|places| &places.slots) {
+            slot.lock().iter().for_each(|hop| f(hop));
         }
     }
 
     /// Forgets those that no flow uses. Returns how many are left.
     pub(crate) fn forget_unused(&self) -> usize {
-        self.recent.lock().clear();
+        let Some(places) = self.places.get() else {
+            return 0;
+        };
+        places.recent.lock().clear();
         let mut left = 0;
-        for number in 0..SLOTS {
-            let mut slots = self.slots.lock();
-            if let Some(slot) = slots.get_mut(number) {
-                // New references are only made under the lock.
-                slot.retain(|hop| !hop.is_unique());
-                left += slot.len();
-            }
+        for slot in &places.slots {
+            let mut slot = slot.lock();
+            // New references are only made under the lock.
+            slot.retain(|hop| !hop.is_unique());
+            left += slot.len();
         }
         left
     }

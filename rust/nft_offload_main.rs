@@ -74,6 +74,8 @@ struct NftOffload {
     #[pin]
     stations: bridge::Notifier<events::Stations>,
     #[pin]
+    ports: bridge::PortsNotifier<events::Ports>,
+    #[pin]
     namespaces: namespace::Subsystem<stats::NamespaceState>,
     callbacks: Callbacks,
 }
@@ -98,6 +100,7 @@ impl crate::compat::InPlaceModule for NftOffload {
         try_pin_init!(Self {
             callbacks: Callbacks,
             namespaces <- namespace::Subsystem::register(),
+            ports <- bridge::ports_notifier(events::Ports),
             stations <- bridge::notifier(events::Stations),
             devices <- device::notifier(events::Devices),
             type_ipv4 <- flowtable::Registration::register(Family::Ipv4, module),

@@ -43,6 +43,7 @@ use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
 use crate::kernel_net::rcu_table::Side;
 use crate::kernel_net::work::Worker;
+use crate::next_hop::learned::Learned;
 use crate::next_hop::recent::{
     Arrival,
     Question, //
@@ -89,14 +90,14 @@ pub(crate) fn discover(
     let arrival = (route.is_unicast && packet.routes_by_destination())
         .then(|| Arrival::of_class(packet.family(), packet.traffic_class()));
     let question = Question::of_route(route.address, (!route.has_gateway).then_some(there));
-    let (forward, back) = {
-        let recent = table.content().next_hops.recent.lock();
-        let forward = recent.get(&question, rcu);
-        let back = forward.zip(arrival).and_then(|(forward, arrival)| {
-            recent.get(&arrival.question(forward.route_device(), here), rcu)
-        });
-        (forward.cloned(), back.cloned())
-    };
+    let of_back =
+        |forward: &NextHop| Some(arrival?.question(forward.route_device(), here));
+    let next_hops = &table.content().next_hops;
+    let (forward, back) = next_hops.recall_both(&question, of_back, rcu);
+    // What goes to all has no neighbour.
+    if !route.is_unicast {
+        return Err(Refusal::Multicast);
+    }
     let (forward, back) = match (forward, back) {
         (Some(forward), Some(back)) => {
             (in_table(table, forward, rcu)?, in_table(table, back, rcu)?)
@@ -127,6 +128,7 @@ fn search(
     arrival: Option<Arrival>,
     rcu: ReadSide<'_>,
 ) -> Result<(RcuArc<NextHop>, RcuArc<NextHop>), Refusal> {
+    table.content().hear_events();
     let (here, there) = (conn.source(side), conn.source(side.other()));
     let reverse = Forwarded {
         source: there,
@@ -202,8 +204,9 @@ fn next_hop(
     rcu: ReadSide<'_>,
 ) -> Result<RcuArc<NextHop>, Refusal> {
     let next_hops = &table.content().next_hops;
+    let policed = packet.has_forward_policies();
     if dst.has_xfrm() {
-        return next_hops.share(transformed(dst, rcu));
+        return next_hops.alone(transformed(dst, policed, rcu));
     }
     let question = Question::of_route(dst.id().0, (!dst.has_gateway()).then_some(destination));
     if let Some(hop) = next_hops.recall(&question, asked, rcu) {
@@ -216,12 +219,13 @@ fn next_hop(
     // As good as always another flow goes the same way, and there is nothing to be found out.
     let known = neighbour
         .as_ref()
+        .filter(|_| !policed)
         .and_then(|neighbour| next_hops.plain(&dst, neighbour));
     let hop = match known {
         Some(hop) => in_table(table, hop, rcu)?,
         None => {
             let way = Way::find(table, packet, &dst, neighbour, rcu)?;
-            next_hops.share(way.into_hop(dst, rcu)?)?
+            next_hops.share(way.into_hop(dst, policed)?)?
         }
     };
     next_hops.remember(question, &hop);
@@ -245,7 +249,7 @@ fn in_table(
 }
 
 /// The next hop of a route that transforms packets: it knows the way, and nobody else does.
-fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
+fn transformed(dst: Dst, policed: bool, rcu: ReadSide<'_>) -> NextHop {
     let device = dst.device(rcu);
     let mut devices = [0; MAX_DEVICES];
     devices[0] = device.ifindex();
@@ -256,7 +260,9 @@ fn transformed(dst: Dst, rcu: ReadSide<'_>) -> NextHop {
         link: Link::Transform,
         encap: Encap::NONE,
         tunnel: None,
-        is_bridged: false,
+        bridged: None,
+        told: AtomicBool::new(false),
+        policed,
         plain: None,
         framed: None,
         devices,
@@ -297,6 +303,8 @@ struct Way<'rcu> {
     neighbour: Option<ARef<Neighbour>>,
     /// The far end of a session.
     session: Option<Mac>,
+    /// What bridges have said of the station, before it was looked where they lead.
+    learned: Option<Learned>,
     bridged: bool,
     tunnelled: bool,
     tunnel: Option<Tunnel>,
@@ -322,9 +330,14 @@ fn neighbour_of(
     }
 }
 
-/// Whether the way of a next hop is still the same. For ways that are not plain, whose devices do
-/// not tell when they lead elsewhere; a plain one ends at the device of its route.
+/// Whether the way of a next hop is still the same, and packets of the other direction may come in by it.
+///
+/// For ways that are not plain, whose devices do not tell when they lead elsewhere; a plain one ends at the
+/// device of its route.
 pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
+    if !hop.dst.is_ipv4() && !hop.dst.device(rcu).forwards_ipv6() {
+        return false;
+    }
     if hop.plain.is_some() || matches!(hop.link, Link::Transform) {
         return true;
     }
@@ -365,6 +378,7 @@ impl<'rcu> Way<'rcu> {
             source: None,
             neighbour,
             session: None,
+            learned: None,
             bridged: false,
             tunnelled: false,
             tunnel: None,
@@ -411,12 +425,16 @@ impl<'rcu> Way<'rcu> {
         rcu: ReadSide<'rcu>,
     ) -> Result<(), Refusal> {
         let first = station(&self.neighbour);
+        let stations = &table.content().stations;
+        self.learned = Some(Learned::new(stations.clone(), first));
         self.walk(first, last, rcu, |way, ends| {
             let tunnel = way.through(table.content(), packet, ends, rcu)?;
             let below = tunnel.dst.device(rcu);
             way.neighbour = neighbour_of(&tunnel.dst, &ends.addresses().1, rcu)?;
             way.tunnel = Some(tunnel);
-            Ok((below, station(&way.neighbour)))
+            let first = station(&way.neighbour);
+            way.learned = Some(Learned::new(stations.clone(), first));
+            Ok((below, first))
         })
     }
 
@@ -478,6 +496,7 @@ impl<'rcu> Way<'rcu> {
             Step::Pppoe { session, station } => {
                 self.wrap(Tag::Pppoe(session))?;
                 self.session = Some(station);
+                self.learned = self.learned.take().map(|learned| learned.of(station));
             }
             Step::Bridge(mode) => {
                 self.bridged = true;
@@ -540,13 +559,13 @@ impl<'rcu> Way<'rcu> {
         };
         Ok(Tunnel {
             ends,
-            dst: dst.kept(rcu),
+            dst: dst.kept(),
             number,
         })
     }
 
     /// The next hop that this way is.
-    fn into_hop(self, dst: Dst, rcu: ReadSide<'_>) -> Result<NextHop, Refusal> {
+    fn into_hop(self, dst: Dst, policed: bool) -> Result<NextHop, Refusal> {
         let (device, devices) = (self.device, self.indices());
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
             Some(Ends::V4(_)) => V4::HEADER_LEN,
@@ -586,20 +605,22 @@ impl<'rcu> Way<'rcu> {
             Link::Ethernet {
                 source,
                 station: Station::Neighbour(neighbour),
-            } if self.encap.is_none() && self.tunnel.is_none() => {
+            } if self.encap.is_none() && self.tunnel.is_none() && !policed => {
                 Some(Plain::new(neighbour.clone(), *source, dst.ethertype()))
             }
             _ => None,
         };
         let framed = match (&plain, &self.tunnel) {
-            (None, None) => Framed::new(&link, self.encap, dst.ethertype()),
+            (None, None) if !policed => Framed::new(&link, self.encap, dst.ethertype()),
             _ => None,
         };
         Ok(NextHop {
             mtu,
             headroom: room(device.reserved_headroom() + tunnel_len + encap_len),
             port: Port::new(device.ifindex(), self.encap, number),
-            is_bridged: self.bridged,
+            bridged: self.learned.filter(|_| self.bridged),
+            told: AtomicBool::new(false),
+            policed,
             plain,
             framed,
             encap: self.encap,
@@ -607,7 +628,7 @@ impl<'rcu> Way<'rcu> {
             devices,
             device: ARef::from(device),
             link,
-            dst: dst.kept(rcu),
+            dst: dst.kept(),
             outdated: AtomicBool::new(false),
             direct: false,
             untagged: self.untagged,

@@ -6,6 +6,8 @@
  */
 #include <linux/netdevice.h>
 #include <net/flow.h>
+#include <net/if_inet6.h>
+#include <linux/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_tables.h>
 
@@ -61,5 +63,12 @@ void *probe(const struct nft_hook *hook, const struct net_device *dev)
 void *probe(const struct net *net, const struct nft_table *table, const struct nlattr *name)
 {
 	return nft_flowtable_lookup(net, table, name, 0);
+}
+#endif
+
+#ifdef NFO_PROBE_FORCE_FORWARDING
+bool probe(const struct inet6_dev *idev)
+{
+	return idev->cnf.force_forwarding;
 }
 #endif

@@ -58,6 +58,11 @@ reasons! {
         Unconfirmed = "unconfirmed",
         /// The connection is offloaded already, here or elsewhere.
         Claimed = "already_offloaded",
+        /// Addresses or ports are translated by somebody other than NAT, who has to see the packets
+        /// (IPVS).
+        ForeignNat = "foreign_nat",
+        /// The destination is not one host.
+        Multicast = "multicast",
         /// The connection is being deleted.
         Dying = "dying",
         /// No route back.
@@ -93,8 +98,8 @@ reasons! {
         Expired = "expired",
         /// The connection was deleted (`conntrack -D`, or evicted).
         ConnectionGone = "connection_gone",
-        /// A new TCP connection with the same addresses and ports begins.
-        TcpReopen = "tcp_reopen",
+        /// A FIN or RST of the connection came: from here on conntrack sees its packets.
+        TcpClosing = "tcp_closing",
         /// The path has changed, and packets come in in another way than before.
         PathChanged = "path_changed",
         /// A device of the path went down or away.
@@ -128,6 +133,24 @@ reasons! {
         NoMemory = "no_memory",
         /// It cannot be made writable: somebody else holds it.
         Shared = "shared",
+    }
+}
+
+reasons! {
+    /// Why a packet that the fast path had taken over was dropped.
+    Loss {
+        /// No memory for a buffer of its own, or for its segments.
+        NoMemory = "no_memory",
+        /// Policies of IPsec do not let it be forwarded.
+        Policy = "policy",
+        /// It cannot be segmented.
+        Segmentation = "segmentation",
+        /// It cannot be put into a tunnel.
+        Tunnel = "tunnel",
+        /// It is longer than a header could say.
+        Length = "length",
+        /// There was no room for a header, or the device would not make it.
+        Header = "header",
     }
 }
 

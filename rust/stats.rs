@@ -15,13 +15,19 @@ use crate::kernel_net::percpu::{
     Counter,
     Counters, //
 };
+use crate::kernel_net::registry::{
+    Registry,
+    Which, //
+};
 use crate::kernel_net::work::Worker;
 use crate::listing;
 use crate::new_spinlock_bh;
+use crate::next_hop::learned::Stations;
 use crate::reason::{
     Answer,
     Bypass,
     HardwareEvent,
+    Loss,
     Refusal,
     Teardown,
     Unfit, //
@@ -42,9 +48,10 @@ const COUNT: usize = HARDWARE + HardwareEvent::ALL.len();
 const PACKETS: usize = 0;
 const DIRECT: usize = 1;
 const WAITED: usize = 2;
+const LOST: usize = 3;
 
-/// Counts packets that the fast path forwarded.
-pub(crate) struct Forwarded(Counters<3>);
+/// Counts packets that the fast path took over, and forwarded or dropped.
+pub(crate) struct Forwarded(Counters<{ LOST + Loss::ALL.len() }>);
 
 impl Forwarded {
     /// Those that left as all packets do.
@@ -57,6 +64,12 @@ impl Forwarded {
     #[inline(always)]
     pub(crate) fn direct_packets(&self) -> Counter<'_> {
         self.0.at(DIRECT)
+    }
+
+    /// Counts one that was dropped.
+    #[cold]
+    pub(crate) fn lost(&self, why: Loss) {
+        self.0.at(LOST + why as usize).inc();
     }
 
     /// Those of either kind, and others, that had to wait for others before.
@@ -74,9 +87,11 @@ pub(crate) struct NamespaceState {
     /// The queues in which packets wait, if a flowtable has ever wanted that.
     #[pin]
     batches: SpinLockBh<Option<Arc<Batches<Worker<FlowTable>>>>>,
-    /// For events, which concern all flowtables of a namespace.
+    /// What bridges have said.
+    pub(crate) stations: Arc<Stations>,
+    /// The flowtables; marked, those that events may concern.
     #[pin]
-    tables: SpinLockBh<KVec<Arc<Worker<FlowTable>>>>,
+    tables: Registry<Worker<FlowTable>>,
 }
 
 impl NamespaceState {
@@ -133,37 +148,25 @@ impl NamespaceState {
         Ok(Some(new))
     }
 
-    /// Adds a flowtable. Any context but hard interrupts.
-    pub(crate) fn add_table(&self, table: Arc<Worker<FlowTable>>) -> Result {
-        Ok(self.tables.lock().push(table, GFP_ATOMIC)?)
+    /// Adds a flowtable; gives its number. Process context, may sleep.
+    pub(crate) fn add_table(&self, table: Arc<Worker<FlowTable>>) -> Result<u32> {
+        self.tables.add(table)
     }
 
-    /// Forgets a flowtable, of which the caller has a reference. Any context but hard interrupts.
-    pub(crate) fn remove_table(&self, table: &Worker<FlowTable>) {
-        self.tables
-            .lock()
-            .retain(|t| !core::ptr::eq::<Worker<FlowTable>>(&**t, table));
+    /// Forgets the flowtable with this number. Any context but hard interrupts.
+    pub(crate) fn remove_table(&self, number: u32) {
+        self.tables.remove(number);
     }
 
-    /// Runs `f` on each flowtable there is now, on some perhaps twice. Process context, may sleep.
-    pub(crate) fn for_each_table(&self, mut f: impl FnMut(&Worker<FlowTable>)) {
-        // From the end: a table that goes meanwhile moves only those that have been seen to places
-        // where they are seen again.
-        let mut number = self.tables.lock().len();
-        while let Some(next) = number.checked_sub(1) {
-            number = next;
-            let table = self.tables.lock().get(number).cloned();
-            if let Some(table) = table {
-                f(&table);
-            }
-        }
+    /// Events may concern a flowtable from now on. Any context but hard interrupts.
+    pub(crate) fn mark_table(&self, number: u32) {
+        self.tables.mark(number);
     }
 
-    /// The same in any context but hard interrupts, with the list locked: `f` may not sleep.
-    pub(crate) fn for_each_table_atomic(&self, mut f: impl FnMut(&Worker<FlowTable>)) {
-        for table in self.tables.lock().iter() {
-            f(table);
-        }
+    /// Runs `f` on each flowtable that events may concern: that has or has had flows. Process context,
+    /// may sleep.
+    pub(crate) fn for_each_table(&self, f: impl FnMut(&Worker<FlowTable>)) {
+        self.tables.for_each(Which::Marked, f);
     }
 }
 
@@ -179,39 +182,43 @@ impl PerNamespace for NamespaceState {
 
     fn next_entry(&self, from: u64) -> Option<u64> {
         // Flowtables one after the other, each with as many places as it can have flows.
-        let (first, mut from) = (from / listing::END, from % listing::END);
-        for number in first.. {
-            // CAST: As many as fit into memory; more are none.
-            let table = self.tables.lock().get(number as usize).cloned()?;
-            if let Some(place) = listing::next(&table, from) {
-                return Some(number * listing::END + place);
+        // CAST: Numbers of flowtables have 32 bits.
+        let (mut number, mut from) = ((from / listing::END) as u32, from % listing::END);
+        loop {
+            let (found, table) = self.tables.next(number, Which::Marked)?;
+            if found != number {
+                from = 0;
             }
+            if let Some(place) = listing::next(&table, from) {
+                return Some(u64::from(found) * listing::END + place);
+            }
+            number = found.checked_add(1)?;
             from = 0;
         }
-        None
     }
 
     fn show_entry(&self, place: u64, file: &SeqFile) {
         // CAST: From `next_entry`.
-        let table = self
-            .tables
-            .lock()
-            .get((place / listing::END) as usize)
-            .cloned();
-        if let Some(table) = table {
-            listing::show(&table, place % listing::END, file);
+        let number = (place / listing::END) as u32;
+        match self.tables.next(number, Which::Marked) {
+            Some((found, table)) if found == number => {
+                listing::show(&table, place % listing::END, file);
+            }
+            _ => {}
         }
     }
 
     fn new() -> Result<Arc<Self>> {
         let forwarded = Forwarded(Counters::new()?);
         let counters = Counters::new()?;
+        let stations = Stations::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 forwarded,
                 counters,
                 batches <- new_spinlock_bh!(None, "nft_offload_rs_batches"),
-                tables <- new_spinlock_bh!(KVec::new(), "nft_offload_rs_tables"),
+                stations,
+                tables <- Registry::new(),
             }),
             GFP_KERNEL,
         )
@@ -219,7 +226,7 @@ impl PerNamespace for NamespaceState {
 
     fn show(&self, file: &SeqFile) {
         let (mut tables, mut flows, mut pending) = (0u32, 0u32, 0u32);
-        self.for_each_table_atomic(|table| {
+        self.tables.for_each(Which::All, |table| {
             tables = tables.saturating_add(1);
             flows = flows.saturating_add(table.len());
             pending = pending.saturating_add(table.hardware.pending());
@@ -236,6 +243,10 @@ impl PerNamespace for NamespaceState {
         let batches = self.batches.lock().clone();
         let served = batches.map_or(0, |batches| batches.served());
         seq_print!(file, "batches {}\n", served);
+        for &why in Loss::ALL {
+            let count = self.forwarded.0.sum(LOST + why as usize);
+            seq_print!(file, "dropped_{} {}\n", why.name(), count);
+        }
         for &why in Bypass::ALL {
             let count = self.counters.sum(BYPASSES + why as usize);
             seq_print!(file, "bypass_{} {}\n", why.name(), count);

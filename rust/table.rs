@@ -53,6 +53,7 @@ use crate::kernel_net::rcu_table::{
     Found,
     InsertError,
     RcuTable,
+    Side,
     When, //
 };
 use crate::kernel_net::skb::Skb;
@@ -68,6 +69,7 @@ use crate::kernel_net::work::{
     Worker, //
 };
 use crate::new_spinlock_bh;
+use crate::next_hop::learned::Stations;
 use crate::next_hop::{
     Check,
     NextHop,
@@ -316,8 +318,13 @@ pub(crate) struct FlowTable {
     v4: Flows<V4>,
     #[pin]
     v6: Flows<V6>,
-    #[pin]
     pub(crate) next_hops: NextHops,
+    /// What bridges of the namespace have said.
+    pub(crate) stations: Arc<Stations>,
+    /// Its number among the namespace's flowtables.
+    number: AtomicU32,
+    /// Events may concern it: it has or has had next hops.
+    is_marked: AtomicBool,
     /// The flows that have found a next hop outdated, and not been given another.
     stale: AtomicU32,
     #[pin]
@@ -369,7 +376,7 @@ impl FlowTable {
     ) -> Result<u32, InsertError<M>> {
         let flows = F::flows(this);
         let result = flows.insert(keys, make, rcu);
-        if matches!(result, Err(InsertError::Full)) || flows.table.is_crowded(rcu) {
+        if flows.table.is_crowded(rcu) {
             this.kick_now(GARBAGE);
         } else {
             this.kick(GARBAGE, HZ);
@@ -482,12 +489,41 @@ impl FlowTable {
         }
     }
 
+    /// From now on the flowtable hears of events: before next hops are looked for. Softirq.
+    pub(crate) fn hear_events(&self) {
+        if !self.is_marked.load(Relaxed) {
+            self.state.mark_table(self.number.load(Relaxed));
+            // Not before: somebody else may be about to make a next hop, too.
+            self.is_marked.store(true, Release);
+        }
+    }
+
+    /// Ends the flows of which one next hop is wrong: their packets may go the other way only, and not
+    /// find out. Process context; bounded steps.
+    fn end_misled(this: &Worker<Self>) {
+        let guard = rcu::read_lock();
+        let has_news = this.next_hops.has_news(ReadSide::of(&guard));
+        drop(guard);
+        if !has_news {
+            return;
+        }
+        this.v4.end_if(Teardown::PathChanged, this, |flow, rcu| {
+            flow.any_next_hop(rcu, NextHop::is_outdated)
+        });
+        this.v6.end_if(Teardown::PathChanged, this, |flow, rcu| {
+            // Packets of either direction find out by themselves where no route holds.
+            let is_wrong = |side| flow.direction(side).next_hop.get(rcu).is_wrong(rcu);
+            flow.any_next_hop(rcu, NextHop::is_outdated)
+                || is_wrong(Side::Original) != is_wrong(Side::Reply)
+        });
+    }
+
     /// Ends all flows whose packets leave or come in by a device. Process context.
     pub(crate) fn device_event(this: &Worker<Self>, device: &Device, why: Teardown) {
         let ifindex = device.ifindex();
         let concerned = |hop: &NextHop| hop.crosses(ifindex);
         // Most devices that anything happens to have nothing to do with any flow.
-        if !this.next_hops.any(concerned) {
+        if !this.next_hops.any(concerned) && !this.next_hops.has_unlisted() {
             return;
         }
         Self::end_crossing(this, ifindex, why);
@@ -509,7 +545,7 @@ impl FlowTable {
 impl flowtable::Type for Worker<FlowTable> {
     fn init(namespace: &Namespace) -> Result<Arc<Self>> {
         let state = Subsystem::<NamespaceState>::of(namespace).ok_or(ENOENT)?;
-        let copy = state.clone();
+        let (copy, stations) = (state.clone(), state.stations.clone());
         let (batch_from, batches) = match switches::batch() {
             0 => (u32::MAX, state.batches(false)?),
             flows => (flows, state.batches(true)?),
@@ -522,14 +558,18 @@ impl flowtable::Type for Worker<FlowTable> {
                 batch_from,
                 v4 <- Flows::new(),
                 v6 <- Flows::new(),
-                next_hops <- NextHops::new(switches::direct_transmit()),
+                next_hops: NextHops::new(switches::direct_transmit()),
+                stations,
+                number: AtomicU32::new(0),
+                is_marked: AtomicBool::new(false),
                 stale: AtomicU32::new(0),
                 hardware <- Hardware::new(switches::hardware_after()),
                 state: copy,
             }? Error)),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
-        state.add_table(table.clone())?;
+        // Nobody marks it before it is bound to a device.
+        table.number.store(state.add_table(table.clone())?, Relaxed);
         Ok(table)
     }
 
@@ -548,7 +588,7 @@ impl flowtable::Type for Worker<FlowTable> {
     }
 
     fn free(this: Arc<Self>) {
-        this.state.remove_table(&this);
+        this.state.remove_table(this.number.load(Relaxed));
         this.v4.end_if(Teardown::TableGone, &this, |_, _| true);
         this.v6.end_if(Teardown::TableGone, &this, |_, _| true);
     }

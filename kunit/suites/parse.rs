@@ -37,7 +37,6 @@ mod tests {
                 )
                 && h.protocol == Protocol::Udp
                 && h.len == 28
-                && !h.tcp.opens()
                 && !h.tcp.closes()
         }));
     }
@@ -52,9 +51,25 @@ mod tests {
             let headers = ipv4(&packet, Port::plain(5)).ok();
             assert!(headers.is_some_and(|h| {
                 h.len == 40
-                    && h.tcp.opens() == (flags & 0x02 != 0)
                     && h.tcp.closes() == (flags & 0x05 != 0)
             }));
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_a_segment() {
+        let mut header = [0; 20];
+        header[4..12].copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        for flags in 0..=255u8 {
+            header[13] = flags;
+            let found = segment(&header);
+            assert!(found.is_some_and(|s| {
+                s.sequence == 0x0102_0304
+                    && s.acknowledged == (flags & 0x10 != 0).then_some(0x0506_0708)
+            }));
+        }
+        for len in 0..14 {
+            assert_eq!(segment(&header[..len]), None);
         }
     }
 

@@ -44,11 +44,28 @@ mod tests {
 
     #[test]
     fn handing_back() {
-        assert_eq!(handed_back(120, false, 30), 120);
-        assert_eq!(handed_back(120, true, 30), 90);
-        assert_eq!(handed_back(30, true, 30), 0);
-        assert_eq!(handed_back(20, true, 30), 0);
-        assert_eq!(handed_back(0, true, u32::MAX), 0);
+        assert_eq!(handed_back(120, 30, 30), 120);
+        // Somebody has made the flow's own timeout shorter meanwhile.
+        assert_eq!(handed_back(120, 50, 30), 120);
+        assert_eq!(handed_back(120, 20, 30), 110);
+        assert_eq!(handed_back(120, 0, 30), 90);
+        assert_eq!(handed_back(120, -5, 30), 90);
+        assert_eq!(handed_back(30, 0, 30), 0);
+        assert_eq!(handed_back(20, -1, 30), 0);
+        assert_eq!(handed_back(0, i32::MIN, u32::MAX), 0);
+    }
+
+    #[test]
+    fn the_first_packet_moves_the_deadline() {
+        for timeout in [2 * HZ + 2, 4 * HZ, 30 * HZ] {
+            let first = before_first_packet(timeout, HZ);
+            assert!(worth_moving(first, timeout, HZ));
+            assert!(first >= HZ);
+        }
+        // One that is as short as that is left alone.
+        for timeout in [0, 1, HZ] {
+            assert_eq!(before_first_packet(timeout, HZ), timeout);
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::flow::key::{
     Port, //
 };
 use crate::flow::nat::Protocol;
+use crate::flow::tcp::Segment;
 use crate::flow::tunnel::{
     self,
     Endpoints, //
@@ -47,17 +48,20 @@ impl TcpFlags {
         self.0 & 0x05 != 0
     }
 
-    /// Whether it is one of those that say anything about the connection's state.
-    #[inline(always)]
-    pub(crate) fn opens_or_closes(self) -> bool {
-        self.0 & 0x07 != 0
-    }
+}
 
-    /// SYN: a connection begins.
-    #[inline(always)]
-    pub(crate) fn opens(self) -> bool {
-        self.0 & 0x02 != 0
-    }
+/// The flags of a TCP header.
+pub(crate) fn flags(header: &[u8; 20]) -> TcpFlags {
+    TcpFlags(header[13])
+}
+
+/// The numbers of the TCP segment whose header is at the beginning of `packet`.
+pub(crate) fn segment(packet: &[u8]) -> Option<Segment> {
+    let [_, _, _, _, a, b, c, d, e, f, g, h, _, flags] = *packet.first_chunk::<14>()?;
+    Some(Segment {
+        sequence: u32::from_be_bytes([a, b, c, d]),
+        acknowledged: (flags & 0x10 != 0).then_some(u32::from_be_bytes([e, f, g, h])),
+    })
 }
 
 /// Why there are no headers.

@@ -92,6 +92,9 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// What to do to packets with these ends, and to those of the other direction, with those.
     fn rewrites(these: &Self::Ends, others: &Self::Ends) -> [Self::Rewrite; 2];
 
+    /// Whether that changes addresses or ports.
+    fn translates(rewrites: &[Self::Rewrite; 2]) -> bool;
+
     /// Does it.
     fn apply(rewrite: &Self::Rewrite, packet: &mut [u8], protocol: Protocol, how: Transport);
 }
@@ -201,6 +204,11 @@ macro_rules! version {
             #[inline(always)]
             fn rewrites(these: &Self::Ends, others: &Self::Ends) -> [Self::Rewrite; 2] {
                 Rewrite::<$address>::both(these, others)
+            }
+
+            #[inline(always)]
+            fn translates([there, _]: &[Self::Rewrite; 2]) -> bool {
+                there.translates()
             }
 
             #[inline(always)]

@@ -94,6 +94,32 @@ pub(crate) enum Transport {
     Pseudo,
 }
 
+/// What is known of a packet's sums that depends on where they are to be completed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sums {
+    /// Some sum is to be completed on the way out.
+    pub(crate) partial: bool,
+    /// It is that of this transport header, and not of one further inside.
+    pub(crate) starts_here: bool,
+    /// What will be segmented is in a tunnel of UDP, whose sum is to be completed for each segment.
+    pub(crate) tunnel_sum: bool,
+}
+
+impl Transport {
+    /// What the field of a packet holds.
+    ///
+    /// Where only the sum further inside is to be completed, as for VXLAN or FOU, the outer field holds
+    /// a whole checksum, which the completion of the inner one does not change, or the zero of UDP
+    /// without one (C: local checksum offload).
+    pub(crate) fn of(sums: Sums) -> Self {
+        match sums {
+            Sums { partial: false, .. } => Self::Whole,
+            Sums { starts_here: true, .. } | Sums { tunnel_sum: true, .. } => Self::Pseudo,
+            _ => Self::Whole,
+        }
+    }
+}
+
 /// What is written over the addresses and ports of each packet of one direction.
 ///
 /// `A` is the length of an address: 4 or 16.
@@ -182,8 +208,8 @@ impl<const A: usize> Rewrite<A> {
     fn checksum(&self, field: &mut [u8; 2], protocol: Protocol, how: Transport) {
         let udp = protocol == Protocol::Udp;
         match how {
-            // A UDP packet without a checksum stays without.
-            Transport::Whole if udp && *field == [0; 2] => return,
+            // A UDP packet without a checksum stays without. The sum of a pseudo header is never zero.
+            _ if udp && *field == [0; 2] => return,
             Transport::Whole => self.whole.update(field),
             Transport::Pseudo => self.pseudo.update_sum(field),
         }
@@ -194,7 +220,7 @@ impl<const A: usize> Rewrite<A> {
 
     /// Whether anything but the TTL changes.
     #[inline(always)]
-    fn translates(&self) -> bool {
+    pub(crate) fn translates(&self) -> bool {
         self.whole != Delta::NONE
     }
 }

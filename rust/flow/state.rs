@@ -3,12 +3,10 @@
 //! The life of a flow, as one word. Pure: no kernel types.
 //!
 //! ```text
-//! Active ──FIN or RST──► Closing
-//!    │                      │
-//!    └──────► Over(why) ◄───┘
+//! Active ──────► Over(why)
 //! ```
 //!
-//! Transitions are made by compare-exchange, so that each has one winner: who ends a flow also
+//! The transition is made by compare-exchange, so that it has one winner: who ends a flow also
 //! hands its connection back to conntrack, once.
 
 use crate::reason::Teardown;
@@ -26,15 +24,12 @@ use core::sync::atomic::{
 pub(crate) enum State {
     /// Packets are forwarded.
     Active,
-    /// Packets are forwarded; a FIN or RST has been seen, and a SYN would be a new connection.
-    Closing,
     /// Packets take the classic path; the flow is about to go.
     Over(Teardown),
 }
 
 const ACTIVE: u8 = 0;
-const CLOSING: u8 = 1;
-const OVER: u8 = 2;
+const OVER: u8 = 1;
 
 impl State {
     /// Its name, as shown to people: for one that is over, why.
@@ -42,7 +37,6 @@ impl State {
     pub(crate) fn name(self) -> &'static str {
         match self {
             State::Active => "active",
-            State::Closing => "closing",
             State::Over(why) => why.name(),
         }
     }
@@ -51,7 +45,6 @@ impl State {
     fn encode(self) -> u8 {
         match self {
             State::Active => ACTIVE,
-            State::Closing => CLOSING,
             // CAST: Reasons are few.
             State::Over(why) => OVER + why as u8,
         }
@@ -61,7 +54,6 @@ impl State {
     fn decode(raw: u8) -> Self {
         match raw {
             ACTIVE => State::Active,
-            CLOSING => State::Closing,
             over => State::Over(Teardown::from_number(usize::from(over - OVER))),
         }
     }
@@ -87,24 +79,11 @@ impl Cell {
         self.0.load(Acquire) < OVER
     }
 
-    /// Notes the end of the connection. True for the one caller who did.
-    pub(crate) fn close(&self) -> bool {
-        self.0
-            .compare_exchange(ACTIVE, CLOSING, AcqRel, Relaxed)
-            .is_ok()
-    }
-
-    /// Ends the flow. For the one caller who did: the state it was in, [`State::Active`] or
-    /// [`State::Closing`].
-    pub(crate) fn end(&self, why: Teardown) -> Option<State> {
+    /// Ends the flow. True for the one caller who did.
+    pub(crate) fn end(&self, why: Teardown) -> bool {
         let over = State::Over(why).encode();
-        for from in [ACTIVE, CLOSING] {
-            if self.0.compare_exchange(from, over, AcqRel, Relaxed).is_ok() {
-                return Some(State::decode(from));
-            }
-        }
-        // Between the two attempts it may have gone from active to closing, and that attempt was
-        // made second; it cannot go back. So somebody else has ended it.
-        None
+        self.0
+            .compare_exchange(ACTIVE, over, AcqRel, Relaxed)
+            .is_ok()
     }
 }

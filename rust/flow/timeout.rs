@@ -28,16 +28,20 @@ pub(crate) fn worth_moving(old: u32, new: u32, hz: u32) -> bool {
     new.wrapping_sub(old) > hz
 }
 
+/// The first timeout of a flow that has not seen a packet yet: so much less than `timeout` that the first
+/// one moves the deadline, which then is worth it (see [`worth_moving`]).
+pub(crate) fn before_first_packet(timeout: u32, hz: u32) -> u32 {
+    timeout.saturating_sub(hz + 1).max(timeout.min(hz))
+}
+
 /// What conntrack's timeout becomes when a flow is handed back to it.
 ///
-/// `usual` is what conntrack gives an entry in this state. An entry whose flow has `expired` was
-/// idle for the whole of `offloaded` already, which counts.
-pub(crate) fn handed_back(usual: u32, expired: bool, offloaded: u32) -> u32 {
-    if expired {
-        usual.saturating_sub(offloaded)
-    } else {
-        usual
-    }
+/// `usual` is what conntrack gives an entry in this state with each packet. The flow was allowed to be
+/// idle for `offloaded`, of which it has `remaining` left: for the rest it was idle, and that counts.
+pub(crate) fn handed_back(usual: u32, remaining: i32, offloaded: u32) -> u32 {
+    // CAST: Not negative.
+    let idle = offloaded.saturating_sub(remaining.max(0) as u32);
+    usual.saturating_sub(idle)
 }
 
 /// How long a GRE flow may be idle: there is no setting for it.

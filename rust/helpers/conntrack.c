@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <net/netfilter/nf_conntrack_ecache.h>
+#include <net/netfilter/nf_conntrack_timeout.h>
+
 struct nf_conn *nfo_ct_get(const struct sk_buff *skb, enum ip_conntrack_info *ctinfo)
 {
 	return nf_ct_get(skb, ctinfo);
@@ -61,13 +64,25 @@ u32 nfo_ct_udp_timeout(const struct net *net, unsigned int state)
 }
 
 /* Without the tracker for GRE there is no GRE connection that could be asked for. */
-u32 nfo_ct_gre_timeout(const struct net *net, bool replied)
+u32 nfo_ct_gre_timeout(const struct nf_conn *ct, bool replied)
 {
 #ifdef CONFIG_NF_CT_PROTO_GRE
-	return READ_ONCE(nf_gre_pernet((struct net *)net)->timeouts[replied ? GRE_CT_REPLIED : GRE_CT_UNREPLIED]);
+	return replied ? READ_ONCE(ct->proto.gre.stream_timeout) : READ_ONCE(ct->proto.gre.timeout);
 #else
 	return HZ;
 #endif
+}
+
+/* Of the connection's own policy, or NULL. */
+unsigned int *nfo_ct_timeouts(const struct nf_conn *ct)
+{
+	return nf_ct_timeout_lookup(ct);
+}
+
+void nfo_ct_event(struct nf_conn *ct, unsigned int event)
+{
+	nf_conntrack_event_cache(event, ct);
+	nf_ct_deliver_cached_events(ct);
 }
 
 /* Kernels without C's flow tables have no sysctls for these, but the same default. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/if_bridge.h>
+#include <net/addrconf.h>
 #include <net/ip6_tunnel.h>
 #include <net/ip_tunnels.h>
 #include <net/sch_generic.h>
@@ -193,4 +195,48 @@ void nfo_dev_name(const struct net_device *dev, char *name)
 struct net *nfo_seq_file_net(struct seq_file *seq)
 {
 	return seq_file_net(seq);
+}
+
+int nfo_register_switchdev_blocking_notifier(struct notifier_block *nb)
+{
+	return register_switchdev_blocking_notifier(nb);
+}
+
+int nfo_unregister_switchdev_blocking_notifier(struct notifier_block *nb)
+{
+	return unregister_switchdev_blocking_notifier(nb);
+}
+
+struct net_device *nfo_switchdev_dev(const void *info)
+{
+	return switchdev_notifier_info_to_dev(info);
+}
+
+/* Of an attribute of a port that is set: it does not forward from now on. */
+bool nfo_switchdev_port_blocks(const void *info)
+{
+	const struct switchdev_attr *attr =
+		((const struct switchdev_notifier_port_attr_info *)info)->attr;
+
+	return attr->id == SWITCHDEV_ATTR_ID_PORT_STP_STATE &&
+	       attr->u.stp_state != BR_STATE_FORWARDING;
+}
+
+/* A bridge, a bond or a VRF gets a device, or loses it. */
+bool nfo_changeupper_is_master(const void *info)
+{
+	return ((const struct netdev_notifier_changeupper_info *)info)->master;
+}
+
+/* What comes in by it, as ip6_rcv_core() and ip6_forward() ask. */
+bool nfo_dev_forwards_ipv6(const struct net_device *dev)
+{
+	const struct inet6_dev *idev = __in6_dev_get(dev);
+
+	return idev && !READ_ONCE(idev->cnf.disable_ipv6) &&
+	       (READ_ONCE(dev_net(dev)->ipv6.devconf_all->forwarding)
+#ifdef NFO_HAVE_FORCE_FORWARDING
+		|| READ_ONCE(idev->cnf.force_forwarding)
+#endif
+	       );
 }

@@ -16,11 +16,6 @@ struct dst_entry *nfo_dst_check(struct dst_entry *dst, u32 cookie)
 }
 
 /* For routes that nothing transforms. */
-const int *nfo_rt_genid_ipv4(const struct net *net)
-{
-	return &net->ipv4.rt_genid.counter;
-}
-
 int nfo_rt_genid(const struct dst_entry *dst)
 {
 	return dst_rtable(dst)->rt_genid;
@@ -164,6 +159,25 @@ bool nfo_without_policies(const struct net *net)
 #endif
 }
 
+/* Whether one of them may have a say in what is forwarded. */
+bool nfo_has_forward_policies(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_FWD]) ||
+	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_FWD]) == XFRM_USERPOLICY_BLOCK;
+#else
+	return false;
+#endif
+}
+
+/* As ip_forward() and ip6_forward() ask; the route is lent. */
+bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst, u16 family)
+{
+	skb_dst_drop(skb);
+	skb_dst_set_noref(skb, dst);
+	return xfrm_policy_check(NULL, XFRM_POLICY_FWD, skb, family);
+}
+
 /* Whether rules of routing ask for ports; IPv4 looks for those in the packet then. */
 bool nfo_ip_routes_by_ports(const struct net *net)
 {
@@ -177,13 +191,13 @@ bool nfo_ip_routes_by_ports(const struct net *net)
 bool nfo_ip_routes_by_destination(const struct net *net)
 {
 	return !fib4_has_custom_rules(net) && !fib_num_tclassid_users((struct net *)net) &&
-	       nfo_without_policies(net);
+	       nfo_without_policies(net) && !nfo_has_forward_policies(net);
 }
 
 bool nfo_ip6_routes_by_destination(const struct net *net)
 {
 	return !fib6_has_custom_rules(net) && !fib6_routes_require_src(net) &&
-	       nfo_without_policies(net);
+	       nfo_without_policies(net) && !nfo_has_forward_policies(net);
 }
 
 bool nfo_rt_is_unicast(const struct dst_entry *dst)

@@ -24,6 +24,50 @@ pub(crate) trait Notified: Send + Sync {
     fn station_event(&self, port: &Device, station: Mac);
 }
 
+/// Who is told of ports. Process context, under RTNL.
+pub(crate) trait PortsNotified: Send + Sync {
+    /// A port of a bridge does not forward from now on: spanning tree blocks it, or somebody does by hand.
+    fn port_blocks(&self, port: &Device);
+}
+
+/// The chain that bridges tell of their ports (C: `register_switchdev_blocking_notifier`).
+pub(crate) struct Ports<T: PortsNotified>(T);
+
+/// A registration for the ports of all bridges in all namespaces.
+pub(crate) type PortsNotifier<T> = Registration<Ports<T>>;
+
+/// Registers for ports. Process context.
+pub(crate) fn ports_notifier<T: PortsNotified>(who: T) -> impl PinInit<PortsNotifier<T>, Error> {
+    Registration::new(Ports(who))
+}
+
+// SAFETY: These are the functions of that chain, which waits for its callbacks.
+unsafe impl<T: PortsNotified> Chain for Ports<T> {
+    unsafe fn register(block: *mut bindings::notifier_block) -> c_int {
+        // SAFETY: By the contract.
+        unsafe { bindings::nfo_register_switchdev_blocking_notifier(block) }
+    }
+
+    unsafe fn unregister(block: *mut bindings::notifier_block) {
+        // SAFETY: By the contract.
+        unsafe { bindings::nfo_unregister_switchdev_blocking_notifier(block) };
+    }
+
+    unsafe fn notify(&self, event: u32, info: *mut c_void) {
+        if event != bindings::NFO_SWITCHDEV_PORT_ATTR_SET {
+            return;
+        }
+        // SAFETY: By the contract, events of this kind come with an attribute and a live device.
+        let port = unsafe {
+            bindings::nfo_switchdev_port_blocks(info).then(|| bindings::nfo_switchdev_dev(info))
+        };
+        if let Some(port) = port {
+            // SAFETY: As above.
+            self.0.port_blocks(unsafe { Device::from_raw(port) });
+        }
+    }
+}
+
 /// The chain that bridges tell of their stations (C: `register_switchdev_notifier`).
 pub(crate) struct Stations<T: Notified>(T);
 

@@ -29,6 +29,9 @@
 //! memory is short: it has the status bit `DYING` then, and is of no use any more, though a
 //! reference keeps it in memory.
 //!
+//! What conntrack would have noted of the packets it does not see, status bits and timeouts, is noted for
+//! it: see [`Conn::note_reply`] and [`Conn::note_stream`].
+//!
 //! Context and locking: softirq and process context. Status and deadline are words that everybody
 //! reads and changes atomically, without a lock. The state of TCP is protected by the entry's own
 //! spin lock, which is taken with bottom halves disabled, innermost, and for a few stores only.
@@ -49,10 +52,12 @@ use core::ptr::{
     NonNull, //
 };
 use core::sync::atomic::{
+    fence,
     AtomicU32,
     Ordering::{
         AcqRel,
-        Relaxed, //
+        Relaxed,
+        SeqCst, //
     }, //
 };
 use kernel::types::Opaque;
@@ -96,6 +101,19 @@ impl Status {
     pub(crate) fn has_seen_reply(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_SEEN_REPLY)
     }
+    /// Whether the entry is a living one that has seen packets both ways: nothing is to be done about it.
+    #[inline(always)]
+    pub(crate) fn is_settled(self) -> bool {
+        let (dying, replied) = (
+            bindings::ip_conntrack_status_IPS_DYING,
+            bindings::ip_conntrack_status_IPS_SEEN_REPLY,
+        );
+        self.0 & (dying | replied) == replied
+    }
+    /// Whether the entry is not among the first to go when the table is full.
+    pub(crate) fn is_assured(self) -> bool {
+        self.has(bindings::ip_conntrack_status_IPS_ASSURED)
+    }
     /// Whether some flowtable, this module's or act_ct's, has the connection.
     pub(crate) fn is_offloaded(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_OFFLOAD)
@@ -116,6 +134,10 @@ impl Status {
     pub(crate) fn has_nat(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_NAT_MASK)
     }
+    /// Whether the timeout is its owner's alone to change.
+    fn has_fixed_timeout(self) -> bool {
+        self.has(bindings::ip_conntrack_status_IPS_FIXED_TIMEOUT)
+    }
     /// Whether the entry lost a race for its addresses, and shares the winner's reply tuple.
     pub(crate) fn has_nat_clash(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_NAT_CLASH)
@@ -129,9 +151,11 @@ pub(crate) enum TcpState {
     Opening,
     /// `ESTABLISHED`: the handshake is done, and no FIN was seen.
     Established,
-    /// `FIN_WAIT`, `CLOSE_WAIT`, `LAST_ACK` or `TIME_WAIT`.
+    /// `CLOSE_WAIT`: one side has sent a FIN that was acknowledged, and the other goes on.
+    HalfClosed,
+    /// `FIN_WAIT`, `LAST_ACK` or `TIME_WAIT`.
     Closing,
-    /// `CLOSE`: ended by an RST, or by [`Conn::tcp_resume`]. A SYN begins a new connection.
+    /// `CLOSE`: ended by an RST. A SYN begins a new connection.
     Close,
     /// `NONE`, `SYN_SENT2`, or one that this module does not know.
     Other,
@@ -236,10 +260,59 @@ impl Conn {
     ///
     /// The connection can be claimed anew from now on, and who does that sees what was done before.
     /// There is no telling whose mark it is: only for the flow that has the claim. A release.
-    pub(crate) fn release_offload(&self) {
+    ///
+    /// `timeout` is how long the entry has to live now at most, in ticks, whoever was just about to
+    /// extend it: see [`Self::extend_deadline`].
+    pub(crate) fn release_offload(&self, timeout: u32, now: u32) {
         let bit = bindings::ip_conntrack_status_IPS_OFFLOAD_BIT;
         // SAFETY: The entry is valid, by the type invariant.
-        unsafe { bindings::nfo_ct_clear_status(self.as_raw(), bit) }
+        unsafe { bindings::nfo_ct_clear_status(self.as_raw(), bit) };
+        // Pairs with that of `extend_deadline`: who has extended it sees the mark gone, or this what he did.
+        fence(SeqCst);
+        let deadline = self.deadline();
+        // CAST: The difference of two times; timeouts are less than half the clock's range.
+        if deadline.wrapping_sub(now) as i32 > timeout as i32 && !self.status().is_offloaded() {
+            self.move_deadline(deadline, now.wrapping_add(timeout));
+        }
+    }
+
+    /// Sets a status bit, and tells those who listen to conntrack's events, if it was not set.
+    fn note(&self, bit: u32, event: u32) {
+        // SAFETY: The entry is valid, by the type invariant, here and below.
+        if !unsafe { bindings::nfo_ct_test_and_set_status(self.as_raw(), bit) } {
+            // SAFETY: As above.
+            unsafe { bindings::nfo_ct_event(self.as_raw(), event) };
+        }
+    }
+
+    /// Notes that a packet of the reply direction went by. Softirq.
+    #[cold]
+    pub(crate) fn note_reply(&self) {
+        self.note(
+            bindings::ip_conntrack_status_IPS_SEEN_REPLY_BIT,
+            bindings::ip_conntrack_events_IPCT_REPLY,
+        );
+    }
+
+    /// Notes of a UDP or GRE connection that a packet went by, for what conntrack makes of those that
+    /// last: they are assured. Softirq.
+    pub(crate) fn note_stream(&self, now: u32) {
+        let status = self.status();
+        if self.is_tcp() || status.is_assured() || !status.has_seen_reply() {
+            return;
+        }
+        // SAFETY: The entry is valid, by the type invariant; for UDP, the union holds UDP's state, a word
+        // that was written before the entry was confirmed.
+        let from = unsafe { (*self.as_raw()).proto.udp.as_ref().stream_ts };
+        // CAST: The low half of the clock, and the difference of two times.
+        let lasts = u32::from(self.protocol()) != bindings::NFO_IPPROTO_UDP
+            || (from as u32).wrapping_sub(now) as i32 <= -1;
+        if lasts {
+            self.note(
+                bindings::ip_conntrack_status_IPS_ASSURED_BIT,
+                bindings::ip_conntrack_events_IPCT_ASSURED,
+            );
+        }
     }
 
     /// Marks the entry as forwarded by hardware, or takes the mark away. Any context.
@@ -350,6 +423,21 @@ impl Conn {
         unsafe { bindings::nfo_ct_tcp_established(self.as_raw()) }
     }
 
+    /// Whether one side of an assured TCP connection has closed it, and the other has acknowledged that
+    /// and may go on to send.
+    pub(crate) fn is_tcp_half_closed(&self) -> bool {
+        self.tcp_state() == TcpState::HalfClosed && self.status().is_assured()
+    }
+
+    /// Whether packets of the original direction go to a group of hosts, not to one.
+    pub(crate) fn is_multicast(&self) -> bool {
+        let [first, ..] = *self.source(Side::Reply);
+        match self.family() {
+            Some(Family::Ipv6) => first == 0xff,
+            _ => first & 0xf0 == 0xe0,
+        }
+    }
+
     /// Whether the connection is TCP, so that the protocol's union holds TCP's state.
     fn is_tcp(&self) -> bool {
         u32::from(self.protocol()) == bindings::NFO_IPPROTO_TCP
@@ -375,8 +463,8 @@ impl Conn {
             bindings::tcp_conntrack_TCP_CONNTRACK_SYN_SENT
             | bindings::tcp_conntrack_TCP_CONNTRACK_SYN_RECV => TcpState::Opening,
             bindings::tcp_conntrack_TCP_CONNTRACK_ESTABLISHED => TcpState::Established,
+            bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE_WAIT => TcpState::HalfClosed,
             bindings::tcp_conntrack_TCP_CONNTRACK_FIN_WAIT
-            | bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE_WAIT
             | bindings::tcp_conntrack_TCP_CONNTRACK_LAST_ACK
             | bindings::tcp_conntrack_TCP_CONNTRACK_TIME_WAIT => TcpState::Closing,
             bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE => TcpState::Close,
@@ -384,20 +472,39 @@ impl Conn {
         }
     }
 
-    /// Runs `f` on the TCP state under the entry's lock, with bottom halves disabled.
-    fn with_tcp(&self, f: impl FnOnce(&mut bindings::ip_ct_tcp)) {
+    /// Changes what TCP knows of both sides, under the entry's lock, with bottom halves disabled: `f`
+    /// gets the flags of a side, and says what they become, and whether its window is forgotten.
+    ///
+    /// Others read the same words without the lock, so no reference is made to them.
+    fn change_tcp_sides(&self, forget_windows: bool, f: impl Fn(u8) -> u8) {
         if !self.is_tcp() {
             return;
         }
-        // SAFETY: The entry is valid, by the type invariant, so is its lock, which C has
-        // initialised. It is TCP, and the lock orders everybody who writes this state, so that the
-        // reference is the only one to it but for racing loads of C's.
-        unsafe {
-            let lock = &raw mut (*self.as_raw()).lock;
-            let () = SpinLockBhBackend::lock(lock);
-            f(&mut *(&raw mut (*self.as_raw()).proto).cast());
-            SpinLockBhBackend::unlock(lock, &());
+        // SAFETY: The entry is valid, by the type invariant, so is its lock, which C has initialised.
+        let (lock, tcp) = unsafe {
+            (
+                &raw mut (*self.as_raw()).lock,
+                (&raw mut (*self.as_raw()).proto).cast::<bindings::ip_ct_tcp>(),
+            )
+        };
+        // SAFETY: As above.
+        let () = unsafe { SpinLockBhBackend::lock(lock) };
+        for side in 0..2 {
+            // SAFETY: It is TCP, so the union holds TCP's state, which has two sides; the lock orders
+            // everybody who writes it.
+            let (flags, window) = unsafe {
+                let seen = &raw mut (*tcp).seen[side];
+                (&raw mut (*seen).flags, &raw mut (*seen).td_maxwin)
+            };
+            // SAFETY: As above.
+            unsafe { flags.write_volatile(f(flags.read_volatile())) };
+            if forget_windows {
+                // SAFETY: As above.
+                unsafe { window.write_volatile(0) };
+            }
         }
+        // SAFETY: Locked above.
+        unsafe { SpinLockBhBackend::unlock(lock, &()) };
     }
 
     /// Stops window checks: conntrack will not see most packets (C: `flow_offload_ct_tcp`).
@@ -405,68 +512,69 @@ impl Conn {
     /// Stays so for the rest of the connection. TCP only; softirq or process context, takes the
     /// entry's lock.
     pub(crate) fn tcp_be_liberal(&self) {
-        self.with_tcp(|tcp| {
-            for seen in &mut tcp.seen {
-                // CAST: Flags are eight bits.
-                seen.flags |= bindings::IP_CT_TCP_FLAG_BE_LIBERAL as u8;
-            }
+        // CAST: Flags are eight bits.
+        self.change_tcp_sides(false, |flags| {
+            flags | bindings::IP_CT_TCP_FLAG_BE_LIBERAL as u8
         });
     }
 
     /// Prepares conntrack to follow a TCP connection again that it has not seen for a while: the
-    /// windows it knows are outdated (C: `flow_offload_fixup_tcp`).
+    /// windows it knows are outdated (C: `flow_offload_fixup_tcp`). The state stays as it is.
     ///
-    /// With `close`, the connection becomes closed, and a new handshake on it may reopen it.
-    /// Without, it keeps its state. TCP only; softirq or process context, takes the entry's lock.
-    pub(crate) fn tcp_resume(&self, close: bool) {
-        self.with_tcp(|tcp| {
-            let closed = bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE;
-            if close {
-                // CAST: States are small numbers.
-                tcp.state = closed as u8;
-            }
-            // As if the side that opened it had closed it: a SYN of that side is a new connection
-            // then.
-            if u32::from(tcp.state) == closed {
-                tcp.seen[0].flags |= bindings::IP_CT_TCP_FLAG_CLOSE_INIT as u8;
-            }
-            // No window is known, so that the next packet gives it; and no acknowledgement, or
-            // conntrack would compare the sequence number of an RST with one of long ago.
-            for seen in &mut tcp.seen {
-                seen.td_maxwin = 0;
-                seen.flags &= !(bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8);
-            }
+    /// TCP only; softirq or process context, takes the entry's lock.
+    pub(crate) fn tcp_resume(&self) {
+        // No window is known, so that the next packet gives it; and no acknowledgement, or conntrack
+        // would compare the sequence number of an RST with one of long ago.
+        // CAST: Flags are eight bits.
+        self.change_tcp_sides(true, |flags| {
+            flags & !(bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8)
         });
     }
 
-    /// The timeout conntrack gives a TCP connection in its state now, in ticks.
-    ///
-    /// That is the namespace's setting (sysctl `nf_conntrack_tcp_timeout_*`), and not that of a
-    /// timeout policy of the ruleset, as in C. TCP only.
+    /// A timeout, in ticks, of the policy that the connection has, if it has one (`ct timeout`); by the
+    /// number that the protocol gives it.
+    fn timeout_of_policy(&self, number: u32) -> Option<u32> {
+        // SAFETY: The entry is valid, by the type invariant.
+        let timeouts = NonNull::new(unsafe { bindings::nfo_ct_timeouts(self.as_raw()) })?;
+        // SAFETY: Policies are replaced under RCU, which callers are in, and are for the connection's
+        // protocol; the number is one of its.
+        Some(unsafe { timeouts.add(number as usize).read() })
+    }
+
+    /// The timeout conntrack gives a TCP connection in its state now, in ticks: that of its policy, or
+    /// else the namespace's (sysctl `nf_conntrack_tcp_timeout_*`). TCP only; under RCU.
     pub(crate) fn tcp_timeout(&self) -> u32 {
-        // SAFETY: The namespace is valid, as is every reference. States of TCP index the array of
-        // timeouts, by its definition.
-        unsafe { bindings::nfo_ct_tcp_timeout(self.namespace().as_raw(), self.tcp_state_raw()) }
+        self.tcp_timeout_in(self.tcp_state_raw())
     }
 
-    /// The timeout conntrack gives a closed TCP connection, in ticks (sysctl
-    /// `nf_conntrack_tcp_timeout_close`).
-    pub(crate) fn tcp_close_timeout(&self) -> u32 {
-        let close = bindings::tcp_conntrack_TCP_CONNTRACK_CLOSE;
-        // SAFETY: The namespace is valid, as is every reference, and the state one of those.
-        unsafe { bindings::nfo_ct_tcp_timeout(self.namespace().as_raw(), close) }
+    /// The one for connections with data that was not acknowledged for long (sysctl
+    /// `nf_conntrack_tcp_timeout_unacknowledged`).
+    pub(crate) fn tcp_unacknowledged_timeout(&self) -> u32 {
+        self.tcp_timeout_in(bindings::NFO_TCP_CONNTRACK_UNACK)
     }
 
-    /// The timeout conntrack gives a UDP connection, in ticks: one that has seen packets both ways
-    /// gets more (sysctl `nf_conntrack_udp_timeout`, `nf_conntrack_udp_timeout_stream`).
+    fn tcp_timeout_in(&self, state: u32) -> u32 {
+        self.timeout_of_policy(state).unwrap_or_else(|| {
+            // SAFETY: The namespace is valid, as is every reference. States of TCP index the array of
+            // timeouts, by its definition.
+            unsafe { bindings::nfo_ct_tcp_timeout(self.namespace().as_raw(), state) }
+        })
+    }
+
+    /// The timeout conntrack gives a UDP connection, in ticks: one that has seen packets both ways for
+    /// more than two seconds gets more (sysctl `nf_conntrack_udp_timeout`,
+    /// `nf_conntrack_udp_timeout_stream`, or the policy). Under RCU.
     pub(crate) fn udp_timeout(&self) -> u32 {
-        let state = if self.status().has_seen_reply() {
+        let status = self.status();
+        let state = if status.has_seen_reply() && status.is_assured() {
             bindings::udp_conntrack_UDP_CT_REPLIED
         } else {
             bindings::udp_conntrack_UDP_CT_UNREPLIED
         };
-        // SAFETY: The namespace is valid, as is every reference, and the state one of the two.
-        unsafe { bindings::nfo_ct_udp_timeout(self.namespace().as_raw(), state) }
+        self.timeout_of_policy(state).unwrap_or_else(|| {
+            // SAFETY: The namespace is valid, as is every reference, and the state one of the two.
+            unsafe { bindings::nfo_ct_udp_timeout(self.namespace().as_raw(), state) }
+        })
     }
 
     /// Whether this kernel follows GRE connections.
@@ -474,11 +582,11 @@ impl Conn {
         bindings::NFO_CT_HAS_GRE
     }
 
-    /// The timeout conntrack gives a GRE connection, in ticks.
+    /// The timeout conntrack gives a GRE connection, in ticks: which is noted in it.
     pub(crate) fn gre_timeout(&self) -> u32 {
         let replied = self.status().has_seen_reply();
-        // SAFETY: The namespace is valid.
-        unsafe { bindings::nfo_ct_gre_timeout(self.namespace().as_raw(), replied) }
+        // SAFETY: The entry is valid, by the type invariant.
+        unsafe { bindings::nfo_ct_gre_timeout(self.as_raw(), replied) }
     }
 
     /// The word that holds the deadline.
@@ -501,13 +609,34 @@ impl Conn {
     /// Conntrack's packet path writes this without a lock, and its word is final: if it writes
     /// between the caller's read of `old` and this, nothing is changed, and if it writes afterwards
     /// that stays. Nobody is told which it was. Any context.
+    ///
+    /// Nothing is changed for who has fixed the timeout.
     pub(crate) fn extend_deadline(&self, old: u32, new: u32) {
         let status = self.status();
-        if status.is_confirmed() && status.is_offloaded() {
-            let _ = self
-                .deadline_cell()
-                .compare_exchange(old, new, AcqRel, Relaxed);
+        if !status.is_confirmed() || !status.is_offloaded() || status.has_fixed_timeout() {
+            return;
         }
+        if self.move_deadline(old, new) {
+            // Its flow may just have ended, and nobody would shorten it any more: pairs with that of
+            // `release_offload`.
+            fence(SeqCst);
+            if !self.status().is_offloaded() {
+                self.move_deadline(new, old);
+            }
+        }
+    }
+
+    /// Takes the effect of [`Self::refresh`] back: `before` is the deadline as it was. For who has just
+    /// claimed the entry, and done nothing with it.
+    pub(crate) fn restore_deadline(&self, before: u32) {
+        self.move_deadline(self.deadline(), before);
+    }
+
+    /// Moves the deadline, if it is `old`. True if it was.
+    fn move_deadline(&self, old: u32, new: u32) -> bool {
+        self.deadline_cell()
+            .compare_exchange(old, new, AcqRel, Relaxed)
+            .is_ok()
     }
 
     /// Makes the entry expire in `timeout` ticks from now, unless its timeout is fixed by its owner

@@ -183,6 +183,14 @@ impl Device {
         unsafe { bindings::nfo_dev_has_forward_path(self.as_raw()) }
     }
 
+    /// Whether packets of IPv6 that come in by it are forwarded (C: `forwarding` of all devices or
+    /// `force_forwarding` of this one, and not `disable_ipv6`).
+    pub(crate) fn forwards_ipv6(&self) -> bool {
+        // SAFETY: The device is valid, by the type invariant; its settings go a grace period after it
+        // lost them, and callers have the device under RCU.
+        unsafe { bindings::nfo_dev_forwards_ipv6(self.as_raw()) }
+    }
+
     /// Whether its driver can be told of rules (C: `ndo_setup_tc`). If not, drivers of other devices
     /// may take rules for it.
     pub(super) fn has_own_driver(&self) -> bool {
@@ -210,14 +218,13 @@ impl Device {
         }
     }
 
-    /// The namespace the device is in.
-    ///
-    /// Callers hold RTNL, as event handlers do, or use the reference before the device can move: a
-    /// device may outlive its namespace by moving to another one.
-    pub(crate) fn namespace(&self) -> &Namespace {
-        // SAFETY: The device is valid, by the type invariant. A namespace goes only after its
-        // devices have moved or gone, for which it takes RTNL, and callers hold that.
-        unsafe { Namespace::from_raw(bindings::nfo_dev_net(self.as_raw())) }
+    /// The namespace the device is in; it may move to another one at any time.
+    pub(crate) fn namespace<'rcu>(&self, _rcu: ReadSide<'rcu>) -> &'rcu Namespace {
+        // SAFETY: The device is valid, by the type invariant.
+        let net = unsafe { bindings::nfo_dev_net(self.as_raw()) };
+        // SAFETY: A namespace that goes first moves or removes its devices, and then waits for a grace
+        // period before it is freed (C: `cleanup_net`); RCU is held.
+        unsafe { Namespace::from_raw(net) }
     }
 }
 
@@ -233,6 +240,9 @@ pub(crate) enum Event {
     ChangeMtu,
     /// Its hardware address is another one now (C: `NETDEV_CHANGEADDR`).
     ChangeAddress,
+    /// It became part of another device, or ceases to be: what it receives is for that one to see first
+    /// (bridge, bond, VRF; C: `NETDEV_CHANGEUPPER` with a master).
+    ChangeMaster,
 }
 
 /// Who is told about events.
@@ -279,7 +289,11 @@ unsafe impl<T: Notified> Chain for Devices<T> {
     }
 
     unsafe fn notify(&self, event: u32, info: *mut c_void) {
+        // SAFETY: By the contract, events of this kind come with such a structure.
+        let master = event == bindings::NFO_NETDEV_CHANGEUPPER
+            && unsafe { bindings::nfo_changeupper_is_master(info) };
         let event = match event {
+            bindings::NFO_NETDEV_CHANGEUPPER if master => Event::ChangeMaster,
             bindings::NFO_NETDEV_DOWN => Event::Down,
             bindings::NFO_NETDEV_UNREGISTER => Event::Unregister,
             bindings::NFO_NETDEV_CHANGEMTU => Event::ChangeMtu,

@@ -25,6 +25,35 @@ use core::ptr::{
     NonNull, //
 };
 
+/// A structure of C that is read under RCU, by where its fields are: each once, since it may change at any
+/// time.
+#[derive(Clone, Copy)]
+struct Fields<'rcu>(*const u8, ReadSide<'rcu>);
+
+impl<'rcu> Fields<'rcu> {
+    /// A field.
+    ///
+    /// # Safety
+    ///
+    /// The structure is valid, and has such a field there.
+    #[inline(always)]
+    unsafe fn get<T: Copy>(self, offset: usize) -> T {
+        // SAFETY: By the contract.
+        unsafe { ptr::read_volatile(self.0.add(offset).cast()) }
+    }
+
+    /// The structure that a field points to.
+    ///
+    /// # Safety
+    ///
+    /// As of [`Self::get`]; what it points to, if anything, is freed a grace period later at the earliest.
+    #[inline(always)]
+    unsafe fn at(self, offset: usize) -> Self {
+        // SAFETY: By the contract.
+        Self(unsafe { self.get(offset) }, self.1)
+    }
+}
+
 /// An owned reference to a route (C: `struct dst_entry`), with what tells whether it still holds.
 ///
 /// A route that is out of date stays valid memory for as long as the reference is held, and does
@@ -33,9 +62,7 @@ use core::ptr::{
 ///
 /// # Invariants
 ///
-/// - `raw` is a counted reference, to a route of `family`, which is IPv4 or IPv6.
-/// - It is not checked any more when its namespace goes: who keeps one belongs to a flowtable, and
-///   those are freed before.
+/// `raw` is a counted reference, to a route of `family`, which is IPv4 or IPv6; `rule` fits it.
 pub(crate) struct Dst {
     /// The route. The pointer is the reference.
     raw: NonNull<bindings::dst_entry>,
@@ -49,13 +76,9 @@ pub(crate) struct Dst {
 /// What a route is checked by, as C would, but without a call.
 #[derive(Clone, Copy)]
 enum Rule {
-    /// An IPv4 route, by a number that every change of its namespace's routes increases.
-    Ipv4 {
-        /// Where that is now.
-        current: NonNull<c_int>,
-        /// When the route was made.
-        of_route: c_int,
-    },
+    /// An IPv4 route, by a number that every change of its namespace's routes increases: what that was
+    /// when the route was made.
+    Ipv4(c_int),
     /// An IPv6 route: it refers to where in the tables it comes from.
     Ipv6,
     /// Another, or one that is part of others: by the call.
@@ -91,36 +114,26 @@ impl Dst {
     }
 
     /// The same, with what it takes to check it without a call: for a route that is kept.
-    pub(crate) fn kept(mut self, _rcu: ReadSide<'_>) -> Self {
-        // SAFETY: The route is valid and of this family, by the type invariant, and RCU is held.
-        self.rule = unsafe { Self::rule(self.as_raw(), self.family) };
+    pub(crate) fn kept(mut self) -> Self {
+        self.rule = self.rule();
         self
     }
 
     /// How a route can be checked.
-    ///
-    /// # Safety
-    ///
-    /// `raw` is a valid route of this family, and RCU is held. Its rule is not used any more when the
-    /// namespace goes.
-    unsafe fn rule(raw: *mut bindings::dst_entry, family: Family) -> Rule {
-        // SAFETY: By the contract, and the route is one of IPv4 where it is taken for one. Its
-        // namespace has the flowtable that the route is for, and so is there as long as that.
-        unsafe {
-            match family {
-                Family::Ipv6 if bindings::nfo_dst_is_rt6(raw) => return Rule::Ipv6,
-                Family::Ipv4 if bindings::nfo_dst_is_rtable(raw) => {}
-                _ => return Rule::Asked,
-            }
-            let namespace = Device::from_raw(bindings::nfo_dst_dev(raw)).namespace();
-            let current = bindings::nfo_rt_genid_ipv4(namespace.as_raw());
-            match NonNull::new(current.cast_mut()) {
-                Some(current) => Rule::Ipv4 {
-                    current,
-                    of_route: bindings::nfo_rt_genid(raw),
-                },
-                None => Rule::Asked,
-            }
+    fn rule(&self) -> Rule {
+        let raw = self.as_raw();
+        // SAFETY: The route is valid, by the type invariant, here and below.
+        if self.family == Family::Ipv6 && unsafe { bindings::nfo_dst_is_rt6(raw) } {
+            Rule::Ipv6
+        // SAFETY: As above.
+        } else if self.is_ipv4()
+            && bindings::NFO_HAS_NET_NS
+            && unsafe { bindings::nfo_dst_is_rtable(raw) }
+        {
+            // SAFETY: As above, and it is one of IPv4.
+            Rule::Ipv4(unsafe { bindings::nfo_rt_genid(raw) })
+        } else {
+            Rule::Asked
         }
     }
 
@@ -149,18 +162,20 @@ impl Dst {
     /// Of plain routes this finds out what C would, without the call (C: `ipv4_dst_check`,
     /// `ip6_dst_check`).
     #[inline(always)]
-    pub(crate) fn is_current(&self, _rcu: ReadSide<'_>) -> bool {
-        // SAFETY: The route is valid, by the type invariant, and RCU is held, which what it refers
-        // to needs. Both numbers may change at any time.
-        unsafe {
-            match self.rule {
-                Rule::Ipv4 { current, of_route } => {
-                    !self.is_obsolete() && ptr::read_volatile(current.as_ptr()) == of_route
-                }
-                Rule::Ipv6 if self.is_where_it_was() => true,
-                _ => !bindings::nfo_dst_check(self.as_raw(), self.cookie).is_null(),
-            }
+    pub(crate) fn is_current(&self, rcu: ReadSide<'_>) -> bool {
+        match self.rule {
+            Rule::Ipv4(of_route) => !self.is_obsolete() && self.generation(rcu) == of_route,
+            Rule::Ipv6 if self.is_where_it_was(rcu) => true,
+            // SAFETY: The route is valid, by the type invariant, and RCU is held, which what it refers to
+            // needs.
+            _ => !unsafe { bindings::nfo_dst_check(self.as_raw(), self.cookie) }.is_null(),
         }
+    }
+
+    /// The route, of whatever family.
+    #[inline(always)]
+    fn fields<'rcu>(&self, rcu: ReadSide<'rcu>) -> Fields<'rcu> {
+        Fields(self.as_raw().cast_const().cast(), rcu)
     }
 
     /// Whether the route was taken back by itself, whatever the tables say (C: `dst->obsolete`).
@@ -174,35 +189,47 @@ impl Dst {
         obsolete != bindings::NFO_DST_FORCE_CHK
     }
 
+    /// What the number is now that changes of IPv4 routes increase, in the namespace of the route's device
+    /// (C: `rt_genid_ipv4`). A route whose device has gone is obsolete, and has another one.
+    #[inline(always)]
+    fn generation(&self, rcu: ReadSide<'_>) -> c_int {
+        // SAFETY: A route has a device, a device a namespace, and that the number; the constants are where
+        // the fields are. Either is freed a grace period after it could be found here.
+        unsafe {
+            let device = self.fields(rcu).at(bindings::NFO_DST_DEV);
+            let namespace = device.at(bindings::NFO_DEV_NET);
+            namespace.get(bindings::NFO_NET_RT_GENID)
+        }
+    }
+
     /// Whether an IPv6 route still comes from where it came from in the tables, and that has not
     /// changed. What expires, or is of a nexthop object, is for C to judge.
     ///
-    /// # Safety
-    ///
-    /// It is a route of IPv6, and RCU is held.
+    /// Only for [`Rule::Ipv6`].
     #[inline(always)]
-    unsafe fn is_where_it_was(&self) -> bool {
-        let route: *const u8 = self.as_raw().cast_const().cast();
-        // SAFETY: By the contract and the type invariant, this is a `struct rt6_info`, and the
-        // constants are where its fields are. It refers to a `struct fib6_info` and that to a
-        // `struct fib6_node`, or to nothing any more; both are freed a grace period after they were
-        // taken away. Each word may change at any time, and is read once.
+    fn is_where_it_was(&self, rcu: ReadSide<'_>) -> bool {
+        let route = self.fields(rcu);
+        // SAFETY: By its rule this is a `struct rt6_info`, and the constants are where its fields are. It
+        // refers to a `struct fib6_info` and that to a `struct fib6_node`, or to nothing any more; both
+        // are freed a grace period after they were taken away.
         unsafe {
-            let word = |base: *const u8, at: usize| ptr::read_volatile(base.add(at).cast::<u32>());
-            let pointer =
-                |base: *const u8, at: usize| ptr::read_volatile(base.add(at).cast::<*const u8>());
-            let from = pointer(route, bindings::NFO_RT6_FROM);
+            let from = route.at(bindings::NFO_RT6_FROM);
             if self.is_obsolete()
-                || word(route, bindings::NFO_RT6_SERNUM) != 0
-                || word(route, bindings::NFO_RT6_FLAGS) & bindings::NFO_RTF_EXPIRES != 0
-                || from.is_null()
-                || word(from, bindings::NFO_FIB6_FLAGS) & bindings::NFO_RTF_EXPIRES != 0
+                || route.get::<u32>(bindings::NFO_RT6_SERNUM) != 0
+                || route.get::<u32>(bindings::NFO_RT6_FLAGS) & bindings::NFO_RTF_EXPIRES != 0
+                || from.0.is_null()
+                || from.get::<u32>(bindings::NFO_FIB6_FLAGS) & bindings::NFO_RTF_EXPIRES != 0
             {
                 return false;
             }
-            let node = pointer(from, bindings::NFO_FIB6_NODE);
-            !node.is_null() && word(node, bindings::NFO_FIB6_NODE_SERNUM) == self.cookie
+            let node = from.at(bindings::NFO_FIB6_NODE);
+            !node.0.is_null() && node.get::<u32>(bindings::NFO_FIB6_NODE_SERNUM) == self.cookie
         }
+    }
+
+    /// Whether it is one of IPv4.
+    pub(crate) fn is_ipv4(&self) -> bool {
+        self.family == Family::Ipv4
     }
 
     /// Whether it leads nowhere: unreachable, prohibited, a black hole (C: `dst->error`).

@@ -178,7 +178,8 @@ impl Block {
     ) -> Result {
         let mut extack = bindings::netlink_ext_ack::default();
         let mut offload = bindings::flow_block_offload {
-            net: device.namespace().as_raw(),
+            // SAFETY: The device is valid; while it is bound it stays where it is.
+            net: unsafe { bindings::nfo_dev_net(device.as_raw()) },
             block: self.raw.get(),
             command,
             binder_type: bindings::flow_block_binder_type_FLOW_BLOCK_BINDER_TYPE_CLSACT_INGRESS,

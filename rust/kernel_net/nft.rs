@@ -74,17 +74,6 @@ pub(crate) enum Outcome {
     Break,
 }
 
-/// Flags of a TCP header: its 14th byte.
-#[derive(Clone, Copy)]
-pub(crate) struct TcpFlags(u8);
-
-impl TcpFlags {
-    /// Whether the packet ends the connection, or begins to: FIN or RST.
-    pub(crate) fn closes(self) -> bool {
-        self.0 & 0x05 != 0
-    }
-}
-
 impl<'a> Packet<'a> {
     /// The skb of C.
     fn skb(&self) -> *mut bindings::sk_buff {
@@ -129,23 +118,19 @@ impl<'a> Packet<'a> {
         Some((unsafe { Conn::from_raw(NonNull::new(conn)?) }, side))
     }
 
-    /// The flags of the TCP header; [`None`] if it is cut off.
+    /// The TCP header, without options; [`None`] if it is cut off.
     ///
     /// For packets of TCP: what is at the place of a TCP header is not looked at otherwise.
-    pub(crate) fn tcp_flags(&self) -> Option<TcpFlags> {
+    pub(crate) fn tcp_header(&self) -> Option<[u8; 20]> {
         let mut buffer = [0u8; 20];
-        // SAFETY: The skb is valid, by the type invariant, and the buffer as long as what is asked
-        // for. What comes back is null, or points to that many bytes, in the packet or in the
-        // buffer.
-        unsafe {
-            let header = bindings::nfo_skb_header_pointer(
-                self.skb(),
-                c_int::from(self.raw.thoff),
-                20,
-                buffer.as_mut_ptr().cast(),
-            );
-            NonNull::new(header.cast_mut()).map(|h| TcpFlags(*h.cast::<u8>().as_ptr().add(13)))
-        }
+        let (at, len) = (c_int::from(self.raw.thoff), buffer.len() as c_int);
+        // SAFETY: The skb is valid, by the type invariant, and the buffer as long as what is asked for.
+        let header = unsafe {
+            bindings::nfo_skb_header_pointer(self.skb(), at, len, buffer.as_mut_ptr().cast())
+        };
+        let header: NonNull<[u8; 20]> = NonNull::new(header.cast_mut())?.cast();
+        // SAFETY: It points to that many bytes, in the packet or in the buffer.
+        Some(unsafe { header.read() })
     }
 
     /// The route of this packet, which forwarding has looked up already (C: `skb_dst`).
@@ -206,6 +191,12 @@ impl<'a> Packet<'a> {
                 _ => false,
             }
         }
+    }
+
+    /// Whether policies of IPsec may have a say in what is forwarded.
+    pub(crate) fn has_forward_policies(&self) -> bool {
+        // SAFETY: The packet's state is valid, by the type invariant, and so is its namespace.
+        unsafe { bindings::nfo_has_forward_policies((*self.raw.state).net) }
     }
 
     /// The traffic class by which the other direction's packets are taken to be routed, that of this

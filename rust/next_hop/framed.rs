@@ -15,7 +15,11 @@ use crate::flow::encap::{
     Tag, //
 };
 use crate::kernel_net::neighbour::Neighbour;
-use crate::kernel_net::skb::Skb;
+use crate::kernel_net::skb::{
+    Skb,
+    Writable, //
+};
+use crate::reason::Loss;
 
 /// The headers of such a way.
 pub(crate) struct Framed {
@@ -76,23 +80,24 @@ impl Framed {
         }
     }
 
-    /// Puts the headers in front of a packet. False if that failed, which costs the packet.
+    /// Puts the headers in front of a packet. An error costs the packet.
     ///
     /// Not for what is to be segmented, where there is a session: see [`Self::takes`].
     #[inline(always)]
-    pub(super) fn wrap(&self, skb: &mut Skb<'_>) -> bool {
+    pub(super) fn wrap(&self, skb: &mut Writable<'_>) -> Result<(), Loss> {
         if let Some(header) = self.session {
-            let Some(header) = encap::with_length(header, skb.len()) else {
-                return false;
-            };
+            let header = encap::with_length(header, skb.len()).ok_or(Loss::Length)?;
             if !skb.push_header(header, encap::PPPOE) {
-                return false;
+                return Err(Loss::Header);
             }
         }
         if self.tag.is_some() {
             skb.set_vlan_tag(self.tag);
         }
-        skb.push_ethernet(self.station.word(), self.tail)
+        match skb.push_ethernet(self.station.word(), self.tail) {
+            true => Ok(()),
+            false => Err(Loss::Header),
+        }
     }
 
     /// Whether a packet can be wrapped as it is: a session's header says the length of each packet,

@@ -29,15 +29,16 @@
 //! One place for an answer, which the question selects, and the last one has it. Whoever makes
 //! questions that are in each other's way has them looked up, as all were without this.
 
+use super::learned::Learned;
 use super::{
     Link,
     NextHop, //
 };
 use crate::compat::prelude::*;
+use crate::kernel_net::lock::SpinLockBh;
 use crate::kernel_net::netfilter::Family;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_arc::RcuArc;
-use core::sync::atomic::Ordering::Relaxed;
 
 /// Places for answers: two to the power of this.
 const BITS: u32 = 7;
@@ -108,17 +109,17 @@ type Answered = Option<(Question, RcuArc<NextHop>)>;
 pub(crate) struct Recent(KVec<Answered>);
 
 impl Recent {
-    /// No answers. May sleep; fails with `ENOMEM`.
-    pub(super) fn new() -> Result<Self> {
-        let mut places = KVec::with_capacity(PLACES, GFP_KERNEL)?;
+    /// No answers. Fails with `ENOMEM`.
+    pub(super) fn new(flags: kernel::alloc::Flags) -> Result<Self> {
+        let mut places = KVec::with_capacity(PLACES, flags)?;
         for _ in 0..PLACES {
-            places.push(None, GFP_KERNEL)?;
+            places.push(None, flags)?;
         }
         Ok(Self(places))
     }
 
     /// The answer to a question, if it is still good. Under RCU.
-    pub(crate) fn get(&self, question: &Question, rcu: ReadSide<'_>) -> Option<&RcuArc<NextHop>> {
+    fn get(&self, question: &Question, rcu: ReadSide<'_>) -> Option<&RcuArc<NextHop>> {
         let (asked, hop) = self.0.get(question.place())?.as_ref()?;
         (asked == question && hop.is_good(rcu)).then_some(hop)
     }
@@ -142,7 +143,9 @@ impl NextHop {
         let Link::Ethernet { station, .. } = &self.link else {
             return false;
         };
-        !self.outdated.load(Relaxed)
+        !self.is_outdated()
+            && !self.policed
+            && !self.bridged.as_ref().is_some_and(Learned::is_outdated)
             && self.dst.is_current(rcu)
             && station.is_valid()
             && station.is_where_it_was()
@@ -156,10 +159,33 @@ impl NextHop {
 }
 
 impl super::NextHops {
+    /// The answers, if any were ever kept.
+    fn recent(&self) -> Option<&SpinLockBh<Recent>> {
+        self.places.get().map(|places| &places.recent)
+    }
+
+    /// The good answers to a question, and to the one that depends on the first answer. Softirq.
+    pub(crate) fn recall_both(
+        &self,
+        first: &Question,
+        second: impl FnOnce(&NextHop) -> Option<Question>,
+        rcu: ReadSide<'_>,
+    ) -> (Option<RcuArc<NextHop>>, Option<RcuArc<NextHop>>) {
+        let Some(recent) = self.recent() else {
+            return (None, None);
+        };
+        let recent = recent.lock();
+        let first = recent.get(first, rcu);
+        let second = first
+            .and_then(|hop| second(hop))
+            .and_then(|question| recent.get(&question, rcu));
+        (first.cloned(), second.cloned())
+    }
+
     /// Keeps an answer for a moment. Softirq.
     pub(crate) fn remember(&self, question: Question, hop: &RcuArc<NextHop>) {
-        if hop.is_simple() {
-            let old = self.recent.lock().put(question, hop.clone());
+        if let Some(recent) = self.recent().filter(|_| hop.is_simple()) {
+            let old = recent.lock().put(question, hop.clone());
             drop(old);
         }
     }
@@ -172,7 +198,7 @@ impl super::NextHops {
         another: Option<Question>,
         rcu: ReadSide<'_>,
     ) -> Option<RcuArc<NextHop>> {
-        let mut recent = self.recent.lock();
+        let mut recent = self.recent()?.lock();
         let hop = recent.get(question, rcu)?.clone();
         let old = another.and_then(|another| recent.put(another, hop.clone()));
         drop(recent);

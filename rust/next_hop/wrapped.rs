@@ -23,9 +23,13 @@ use crate::flow::tunnel::{
 };
 use crate::kernel_net::dst::Dst;
 use crate::kernel_net::namespace::Namespace;
-use crate::kernel_net::percpu::Counter;
 use crate::kernel_net::rcu::ReadSide;
-use crate::kernel_net::skb::Skb;
+use crate::kernel_net::skb::{
+    Decrypted,
+    Writable, //
+};
+use crate::reason::Loss;
+use crate::stats::Forwarded;
 use crate::table::tunnels::TunnelRef;
 
 /// The addresses of a tunnel, as sent.
@@ -73,15 +77,13 @@ impl Tunnel {
         (self.number.number(), self.dst.id())
     }
 
-    /// Puts the outer header around a packet. False if that failed, which costs the packet.
-    fn wrap(&self, skb: &mut Skb<'_>, namespace: &Namespace) -> bool {
-        match &self.ends {
+    /// Puts the outer header around a packet. An error costs the packet.
+    fn wrap(&self, skb: &mut Writable<'_>, namespace: &Namespace) -> Result<(), Loss> {
+        let pushed = match &self.ends {
             Ends::V4(ends) => {
-                let Some(inner) = skb.linear().first_chunk::<20>().copied() else {
-                    return false;
-                };
+                let inner = *skb.linear().first_chunk::<20>().ok_or(Loss::Tunnel)?;
                 if !skb.enter_tunnel(tunnel::IPIP) {
-                    return false;
+                    return Err(Loss::Tunnel);
                 }
                 let header = tunnel::ipv4(&inner, ends, skb.len(), self.dst.is_mtu_locked(), |h| {
                     skb.identify(h, namespace)
@@ -89,46 +91,51 @@ impl Tunnel {
                 skb.push_header(header, 0x0800)
             }
             Ends::V6(ends) => {
-                let Some(inner) = skb.linear().first_chunk::<40>().copied() else {
-                    return false;
-                };
+                let inner = *skb.linear().first_chunk::<40>().ok_or(Loss::Tunnel)?;
                 if !skb.enter_tunnel(tunnel::IPV6) {
-                    return false;
+                    return Err(Loss::Tunnel);
                 }
                 let label = skb.flow_label(&ends.source, &ends.destination, namespace);
                 let header = tunnel::ipv6(&inner, ends, skb.len(), label);
                 skb.push_header(header, 0x86dd)
             }
-        }
+        };
+        needed(pushed)
     }
+}
+
+/// What a header that was not put in front costs.
+fn needed(pushed: bool) -> Result<(), Loss> {
+    pushed.then_some(()).ok_or(Loss::Header)
 }
 
 /// Puts one encapsulation in front of a packet.
-fn wrap_inline(skb: &mut Skb<'_>, tag: Tag) -> bool {
-    match tag {
+fn wrap_inline(skb: &mut Writable<'_>, tag: Tag) -> Result<(), Loss> {
+    let (protocol, ethertype) = (skb.protocol(), tag.ethertype());
+    needed(match tag {
         Tag::Vlan(id) | Tag::ServiceVlan(id) => {
-            skb.push_header(encap::vlan_header(id, skb.protocol()), tag.ethertype())
+            skb.push_header(encap::vlan_header(id, protocol), ethertype)
         }
-        Tag::Pppoe(session) => match encap::pppoe_header(session, skb.protocol(), skb.len()) {
-            Some(header) => skb.push_header(header, tag.ethertype()),
-            None => false,
-        },
-    }
+        Tag::Pppoe(session) => {
+            let header = encap::pppoe_header(session, protocol, skb.len()).ok_or(Loss::Length)?;
+            skb.push_header(header, ethertype)
+        }
+    })
 }
 
 /// Puts all encapsulations around a packet, the outermost VLAN tag beside it.
-fn wrap(skb: &mut Skb<'_>, encap: Encap) -> bool {
+fn wrap(skb: &mut Writable<'_>, encap: Encap) -> Result<(), Loss> {
     let (outer, inner) = encap.outer_and_inner();
-    if !inner.is_none_or(|tag| wrap_inline(skb, tag)) {
-        return false;
+    if let Some(tag) = inner {
+        wrap_inline(skb, tag)?;
     }
     match outer {
         Some(tag @ (Tag::Vlan(id) | Tag::ServiceVlan(id))) => {
             skb.set_vlan_tag(Some((tag.ethertype(), id)));
-            true
+            Ok(())
         }
         Some(tag) => wrap_inline(skb, tag),
-        None => true,
+        None => Ok(()),
     }
 }
 
@@ -155,43 +162,60 @@ impl NextHop {
     #[inline(never)]
     pub(super) fn transmit_wrapped(
         &self,
-        mut skb: Skb<'_>,
-        counter: Counter<'_>,
+        mut skb: Writable<'_>,
+        count: &Forwarded,
         rcu: ReadSide<'_>,
     ) {
-        let namespace = self.device.namespace();
+        let namespace = self.device.namespace(rcu);
         if let Link::Transform = self.link {
-            skb.output(&self.dst, namespace, counter, rcu);
+            skb.output(&self.dst, namespace, count.packets(), rcu);
             return;
         }
         let dst = match &self.tunnel {
-            Some(tunnel) if !tunnel.wrap(&mut skb, namespace) => return,
-            Some(tunnel) => &tunnel.dst,
+            Some(tunnel) => match tunnel.wrap(&mut skb, namespace) {
+                Ok(()) => &tunnel.dst,
+                Err(why) => return count.lost(why),
+            },
             None => &self.dst,
         };
         // PPPoE says the length of each packet, so that nobody can segment what is behind it.
-        if self.encap.has_session() && skb.is_gso() {
-            for segment in skb.segment().into_iter().flatten() {
-                self.wrap_and_send(segment, dst, counter, rcu);
+        if !self.encap.has_session() || !skb.is_gso() {
+            return self.wrap_and_send(skb, dst, count, rcu);
+        }
+        let Some(segments) = skb.segment() else {
+            return count.lost(Loss::Segmentation);
+        };
+        for segment in segments {
+            // Its room is that of its own buffer, which may have clones: for an aggregate of whole
+            // packets, what each of them has come in with.
+            match segment.make_writable(0, u32::from(self.headroom), Decrypted::Take) {
+                Ok(segment) => self.wrap_and_send(segment, dst, count, rcu),
+                Err(_) => count.lost(Loss::NoMemory),
             }
-        } else {
-            self.wrap_and_send(skb, dst, counter, rcu);
         }
     }
 
-    fn wrap_and_send(&self, mut skb: Skb<'_>, dst: &Dst, counter: Counter<'_>, rcu: ReadSide<'_>) {
-        let ready = wrap(&mut skb, self.encap)
-            && match &self.link {
-                Link::Ethernet { source, station } => {
-                    let [a, b, c, d, e, f] = *source;
-                    let [g, h] = skb.protocol().to_be_bytes();
-                    skb.push_ethernet(station.word(), [a, b, c, d, e, f, g, h])
-                }
-                Link::Other { neighbour } => skb.push_link_header(&self.device, Some(neighbour)),
-                Link::None | Link::Transform => true,
-            };
-        if ready {
-            skb.transmit(&self.device, dst, counter, rcu);
+    fn wrap_and_send(
+        &self,
+        mut skb: Writable<'_>,
+        dst: &Dst,
+        count: &Forwarded,
+        rcu: ReadSide<'_>,
+    ) {
+        let wrapped = wrap(&mut skb, self.encap).and_then(|()| match &self.link {
+            Link::Ethernet { source, station } => {
+                let [a, b, c, d, e, f] = *source;
+                let [g, h] = skb.protocol().to_be_bytes();
+                needed(skb.push_ethernet(station.word(), [a, b, c, d, e, f, g, h]))
+            }
+            Link::Other { neighbour } => {
+                needed(skb.push_link_header(&self.device, Some(neighbour)))
+            }
+            Link::None | Link::Transform => Ok(()),
+        });
+        match wrapped {
+            Ok(()) => skb.transmit(&self.device, dst, count.packets(), rcu),
+            Err(why) => count.lost(why),
         }
     }
 }

@@ -19,7 +19,10 @@ use super::{
 use crate::compat::prelude::*;
 use crate::compat::sync::rcu;
 use crate::flow::state::State;
-use crate::flow::Flow;
+use crate::flow::{
+    extend_connection,
+    Flow, //
+};
 use crate::hardware;
 use crate::hardware::state::Wish;
 use crate::kernel_net::rcu::ReadSide;
@@ -149,7 +152,7 @@ impl<F: Stored> Flows<F> {
             // Taken out now, or when hardware has forgotten it.
             return 1;
         }
-        flow.extend_connection(now);
+        extend_connection(flow.conn(), flow.protocol, now);
         // CAST: Not negative.
         let remaining = remaining.max(0) as u32;
         let wanted = remaining / HZ + 1;
@@ -182,6 +185,7 @@ impl FlowTable {
         this.v4.visit_due(this);
         this.v6.visit_due(this);
         this.outdate_changed();
+        Self::end_misled(this);
         Self::follow_paths(this);
         Self::admit_late_drivers(this);
         let hops = this.next_hops.forget_unused();
