@@ -112,7 +112,9 @@ fn eligible<'a>(
     let (conn, side) = connection.ok_or(Refusal::Untracked)?;
     let protocol = Protocol::from_number(conn.protocol()).ok_or(Refusal::Protocol)?;
     if protocol == Protocol::Tcp {
-        let ends = packet.tcp_header().is_none_or(|header| parse::flags(&header).closes());
+        let ends = packet
+            .tcp_header()
+            .is_none_or(|header| parse::flags(&header).closes());
         if ends || !(conn.is_tcp_established() || conn.is_tcp_half_closed()) {
             return Err(Refusal::TcpState);
         }
@@ -198,8 +200,12 @@ fn claimed(
         return Err(Refusal::Dying);
     }
     match conn.family() {
-        Some(Family::Ipv4) => insert::<V4>(table.content(), packet, conn, side, protocol, ways, rcu),
-        Some(Family::Ipv6) => insert::<V6>(table.content(), packet, conn, side, protocol, ways, rcu),
+        Some(Family::Ipv4) => {
+            insert::<V4>(table.content(), packet, conn, side, protocol, ways, rcu)
+        }
+        Some(Family::Ipv6) => {
+            insert::<V6>(table.content(), packet, conn, side, protocol, ways, rcu)
+        }
         _ => Err(Refusal::Protocol),
     }
 }
@@ -247,7 +253,9 @@ fn insert<F: Stored>(
     let now = jiffies();
     let timeout = table.timeout(protocol);
     let segment = match protocol {
-        Protocol::Tcp => packet.tcp_header().and_then(|header| parse::segment(&header)),
+        Protocol::Tcp => packet
+            .tcp_header()
+            .and_then(|header| parse::segment(&header)),
         _ => None,
     };
     if protocol == Protocol::Tcp {

@@ -494,7 +494,11 @@ impl NextHops {
                 && hop.own_address() == Some(hop.device.ethernet_address())
                 && !hop.is_outdated()
         };
-        let slot = self.places.get()?.slots.get(slot_of(dst, Some(neighbour)))?;
+        let slot = self
+            .places
+            .get()?
+            .slots
+            .get(slot_of(dst, Some(neighbour)))?;
         let found = slot.lock().iter().find(fits).cloned();
         found
     }
@@ -564,7 +568,12 @@ impl NextHops {
 
     /// Calls `f` for each, under its slot's lock.
     fn for_each(&self, mut f: impl FnMut(&NextHop)) {
-        for slot in self.places.get().into_iter().flat_map(|places| &places.slots) {
+        for slot in self
+            .places
+            .get()
+            .into_iter()
+            .flat_map(|places| &places.slots)
+        {
             slot.lock().iter().for_each(|hop| f(hop));
         }
     }

@@ -90,8 +90,7 @@ pub(crate) fn discover(
     let arrival = (route.is_unicast && packet.routes_by_destination())
         .then(|| Arrival::of_class(packet.family(), packet.traffic_class()));
     let question = Question::of_route(route.address, (!route.has_gateway).then_some(there));
-    let of_back =
-        |forward: &NextHop| Some(arrival?.question(forward.route_device(), here));
+    let of_back = |forward: &NextHop| Some(arrival?.question(forward.route_device(), here));
     let next_hops = &table.content().next_hops;
     let (forward, back) = next_hops.recall_both(&question, of_back, rcu);
     // What goes to all has no neighbour.

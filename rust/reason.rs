@@ -159,7 +159,7 @@ reasons! {
     Unfit {
         /// It goes through a tunnel.
         Tunnel = "tunnel",
-        /// Its route transforms packets (IPsec).
+        /// Its route transforms packets, or policies have a say in what is forwarded (IPsec).
         Transformed = "ipsec",
         /// A device of its path is not Ethernet.
         NotEthernet = "not_ethernet",

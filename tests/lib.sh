@@ -36,6 +36,18 @@ refuse() {
 	fi
 }
 
+# better NAME COMMAND...: must succeed with ours, and fail with C's.
+better() {
+	local name=$1
+	shift
+	if [ "$IMPL" = c ]; then
+		refuse "C fails: $name" "$@"
+	else
+		check "$name" "$@"
+	fi
+}
+both() { check "$@"; }
+
 # says TEXT COMMAND...: it fails, and in one line that has this text.
 says() {
 	local text=$1 out

@@ -49,10 +49,9 @@ mod tests {
         for flags in 0..=255u8 {
             packet[33] = flags;
             let headers = ipv4(&packet, Port::plain(5)).ok();
-            assert!(headers.is_some_and(|h| {
-                h.len == 40
-                    && h.tcp.closes() == (flags & 0x05 != 0)
-            }));
+            assert!(
+                headers.is_some_and(|h| { h.len == 40 && h.tcp.closes() == (flags & 0x05 != 0) })
+            );
         }
     }
 

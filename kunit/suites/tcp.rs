@@ -33,8 +33,18 @@ mod tests {
 
     /// What was noted of both directions, a while ago: numbers around every edge.
     fn ends() -> impl Iterator<Item = (u32, u32)> {
-        let numbers = [0, 1, 0xffff, 0x7fff_ffff, 0x8000_0000, u32::MAX - 5, u32::MAX];
-        numbers.into_iter().flat_map(move |a| numbers.into_iter().map(move |b| (a, b)))
+        let numbers = [
+            0,
+            1,
+            0xffff,
+            0x7fff_ffff,
+            0x8000_0000,
+            u32::MAX - 5,
+            u32::MAX,
+        ];
+        numbers
+            .into_iter()
+            .flat_map(move |a| numbers.into_iter().map(move |b| (a, b)))
     }
 
     #[test]
@@ -102,7 +112,11 @@ mod tests {
             judge(with_ack(5000 + 125_000_000, 7000), this, other, 1100, HZ),
             Judgement::Genuine
         );
-        for guess in [with_ack(4_000_000_000, 7000), with_ack(5000, 4_000_000_000), without_ack(1)] {
+        for guess in [
+            with_ack(4_000_000_000, 7000),
+            with_ack(5000, 4_000_000_000),
+            without_ack(1),
+        ] {
             assert_eq!(judge(guess, this, other, 1100, HZ), Judgement::Doubtful);
         }
     }

@@ -47,7 +47,6 @@ impl TcpFlags {
     pub(crate) fn closes(self) -> bool {
         self.0 & 0x05 != 0
     }
-
 }
 
 /// The flags of a TCP header.

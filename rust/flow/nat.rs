@@ -114,7 +114,12 @@ impl Transport {
     pub(crate) fn of(sums: Sums) -> Self {
         match sums {
             Sums { partial: false, .. } => Self::Whole,
-            Sums { starts_here: true, .. } | Sums { tunnel_sum: true, .. } => Self::Pseudo,
+            Sums {
+                starts_here: true, ..
+            }
+            | Sums {
+                tunnel_sum: true, ..
+            } => Self::Pseudo,
             _ => Self::Whole,
         }
     }

@@ -115,6 +115,10 @@ fn addresses(out: &NextHop, rule: &mut Rule) -> Result<(), Unfit> {
             _ => Unfit::NotEthernet,
         });
     };
+    // Nobody asks policies there.
+    if out.policed {
+        return Err(Unfit::Transformed);
+    }
     if !station.is_valid() {
         return Err(Unfit::NeighbourUnknown);
     }

@@ -122,14 +122,16 @@ impl Dst {
     /// How a route can be checked.
     fn rule(&self) -> Rule {
         let raw = self.as_raw();
-        // SAFETY: The route is valid, by the type invariant, here and below.
-        if self.family == Family::Ipv6 && unsafe { bindings::nfo_dst_is_rt6(raw) } {
+        // SAFETY: The route is valid, by the type invariant.
+        let (is_rt6, is_rtable) = unsafe {
+            (
+                bindings::nfo_dst_is_rt6(raw),
+                bindings::nfo_dst_is_rtable(raw),
+            )
+        };
+        if is_rt6 {
             Rule::Ipv6
-        // SAFETY: As above.
-        } else if self.is_ipv4()
-            && bindings::NFO_HAS_NET_NS
-            && unsafe { bindings::nfo_dst_is_rtable(raw) }
-        {
+        } else if is_rtable && bindings::NFO_HAS_NET_NS {
             // SAFETY: As above, and it is one of IPv4.
             Rule::Ipv4(unsafe { bindings::nfo_rt_genid(raw) })
         } else {

@@ -311,7 +311,10 @@ impl<'a> Skb<'a> {
         // SAFETY: Valid by the type invariant, and the constant is where the flag is, with the byte for
         // extensions behind it where the kernel has those.
         let word = unsafe { raw.add(bindings::NFO_SKB_CLONED).cast::<[u8; 2]>().read() };
-        let marks = [bindings::NFO_SKB_CLONED_MASK, bindings::NFO_SKB_EXTENSIONS_MASK];
+        let marks = [
+            bindings::NFO_SKB_CLONED_MASK,
+            bindings::NFO_SKB_EXTENSIONS_MASK,
+        ];
         u16::from_ne_bytes(word) & u16::from_ne_bytes(marks) == 0
     }
 
