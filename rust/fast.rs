@@ -302,6 +302,25 @@ fn sum_of(skb: &mut Writable<'_>, len: u32) -> Transport {
     }
 }
 
+/// A shape of which all is to be read.
+#[inline(always)]
+fn whole<const AROUND: u8>(
+    shape: Shape,
+    at: u32,
+    len: u32,
+    protocol: Protocol,
+    tcp: TcpFlags,
+) -> Shape {
+    Shape {
+        // CAST: Lengths of headers.
+        at: at as u8,
+        tunnel: is_any(AROUND) && shape.tunnel,
+        len: len as u8,
+        protocol,
+        tcp,
+    }
+}
+
 /// Forwards a packet of a known flow if policies of IPsec let it through.
 #[cold]
 #[inline(never)]
@@ -392,18 +411,6 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         UDP => TcpFlags::NONE,
         _ => shape.tcp,
     };
-    // Policies are asked there; whatever has a say in that knows all of the shape.
-    let ask_policies = |skb, protocol| {
-        // CAST: Lengths of headers.
-        let shape = Shape {
-            at: at as u8,
-            tunnel: is_any(AROUND) && shape.tunnel,
-            len: len as u8,
-            protocol,
-            tcp,
-        };
-        forward_policed::<F>(table, options, skb, found, shape, rcu)
-    };
     let direction = found.object.direction(found.side());
     let next_hop = direction.next_hop.get(rcu);
     let now = jiffies();
@@ -450,7 +457,10 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     match check {
         Check::Good => {}
         Check::Policed if AROUND == POLICED => {}
-        Check::Policed => return ask_policies(skb, protocol),
+        Check::Policed => {
+            let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
+            return forward_policed(table, options, skb, found, shape, rcu);
+        }
         Check::Unsure | Check::PathChanged => {
             FlowTable::mark_stale(table, found, now, rcu);
             return bypass(skb, Bypass::PathChanged);
@@ -464,7 +474,10 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     };
     let mut skb = match skb.make_writable(at.wrapping_add(len), headroom, decrypted) {
         Ok(skb) => skb,
-        Err((skb, Unwritable::Decrypted)) => return ask_policies(skb, protocol),
+        Err((skb, Unwritable::Decrypted)) => {
+            let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
+            return forward_policed(table, options, skb, found, shape, rcu);
+        }
         Err((skb, Unwritable::Shared)) => return bypass(skb, Bypass::Shared),
         Err((skb, Unwritable::NoMemory)) => return bypass(skb, Bypass::NoMemory),
     };
