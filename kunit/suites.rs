@@ -10,6 +10,7 @@ mod key;
 mod nat;
 mod parse;
 mod state;
+mod sums;
 mod tcp;
 mod timeout;
 mod tunnel;

@@ -112,15 +112,10 @@ impl Transport {
     /// a whole checksum, which the completion of the inner one does not change, or the zero of UDP
     /// without one (C: local checksum offload).
     pub(crate) fn of(sums: Sums) -> Self {
-        match sums {
-            Sums { partial: false, .. } => Self::Whole,
-            Sums {
-                starts_here: true, ..
-            }
-            | Sums {
-                tunnel_sum: true, ..
-            } => Self::Pseudo,
-            _ => Self::Whole,
+        if sums.tunnel_sum || sums.partial && sums.starts_here {
+            Self::Pseudo
+        } else {
+            Self::Whole
         }
     }
 }

@@ -7,6 +7,7 @@
 mod fast;
 mod flow;
 mod hardware;
+mod oracle;
 mod random;
 #[path = "../rust/reason.rs"]
 mod reason;
