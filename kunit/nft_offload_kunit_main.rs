@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit suites over the pure parts of nft_offload_rs: the same files, without the rest.
+//! KUnit suites over the pure parts of nft_offload_rs, and its table: the same files, without the rest.
 
 #![allow(dead_code, unreachable_pub)]
 
+mod bindings;
+mod compat;
 mod fast;
 mod flow;
 mod hardware;
+mod kernel_net;
 mod oracle;
 mod random;
 #[path = "../rust/reason.rs"]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One suite for each pure file.
+//! One suite for each file, or kind of question.
 
+mod churn;
 mod crafted;
 mod due;
 mod encap;

@@ -2,7 +2,9 @@
 
 //! The pure files of the table.
 
-#[path = "../rust/kernel_net/rcu_table/due.rs"]
-pub(crate) mod due;
+pub(crate) use crate::kernel_net::rcu_table::{
+    buckets,
+    due, //
+};
 #[path = "../rust/table/turn.rs"]
 pub(crate) mod turn;

@@ -88,10 +88,11 @@
 //! | Release | Acquire | so that the reader sees |
 //! |---|---|---|
 //! | page and head pointers, in `Arena::grow` | `Arena::head` | an initialised head |
-//! | what an entry stands for, in `Buckets::insert` | `Buckets::find` | the object in the slot, and the pointers to it |
+//! | what an entry stands for, in `Bucket::put` | `Buckets::find` | the object in the slot, and the pointers to it |
 //! | the live bit, in `Arena::publish` | `Arena::get`, `Arena::next` | the object in the slot |
 //! | `future` and `current`, in `resize` | `lookup` | an initialised array |
-//! | zero over an entry, or in the summary, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
+//! | zero or another over an entry, or in the summary, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
+//! | the same, where an entry moves within its array | `Buckets::find_all` | the entry where it has gone |
 //!
 //! Two that look at what the other writes need more: `Arena::publish` sets the live bit and then looks
 //! whether the object is due already, `Arena::take_due` takes what is due and then the live bits are
@@ -109,9 +110,13 @@
 //! or removal, or 16 buckets of a resize. Nothing of the owner's is called under it but what makes an
 //! object, and `key` and `hash` of [`Object`], and no other lock is taken. Resizing and dropping the table sleep.
 
+// By their paths, which do not depend on how this file is included: KUnit suites have it, too.
+#[path = "rcu_table/arena.rs"]
 mod arena;
-mod buckets;
-mod due;
+#[path = "rcu_table/buckets.rs"]
+pub(crate) mod buckets;
+#[path = "rcu_table/due.rs"]
+pub(crate) mod due;
 
 use crate::bindings;
 use crate::compat::prelude::*;
@@ -128,7 +133,10 @@ use arena::{
     Head,
     SLOTS, //
 };
-use buckets::Buckets;
+use buckets::{
+    Buckets,
+    Look, //
+};
 use core::cell::UnsafeCell;
 use core::ptr;
 use core::sync::atomic::{
@@ -385,12 +393,12 @@ impl<T: Object> RcuTable<T> {
         // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
         match current.find(hash) {
-            Some(what) => match self.matching(what, key, rcu) {
+            Look::Entry(what) => match self.matching(what, key, rcu) {
                 Some(found) => First::Found(found),
                 None => First::Elsewhere,
             },
-            None if !current.goes_on(hash) && self.future.load(Acquire).is_null() => First::Missing,
-            None => First::Elsewhere,
+            Look::Nothing if self.future.load(Acquire).is_null() => First::Missing,
+            Look::Nothing | Look::Further => First::Elsewhere,
         }
     }
 
@@ -413,7 +421,10 @@ impl<T: Object> RcuTable<T> {
         _rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
         // SAFETY: As in `lookup_first`.
-        let what = unsafe { &*self.current.load(Acquire) }.find(hash)?;
+        let current = unsafe { &*self.current.load(Acquire) };
+        let Look::Entry(what) = current.find(hash) else {
+            return None;
+        };
         // SAFETY: As in `matching`.
         let object = unsafe { &*self.arena().at(what >> 1) };
         Some(Found { object, what })
@@ -602,7 +613,7 @@ impl<T: Object> RcuTable<T> {
         }
         if array.insert(original, index << 1).is_err() {
             // A reader may have found the reply side, so the object goes like every other.
-            array.remove(reply, index << 1 | 1);
+            array.remove(reply, index << 1 | 1, false);
             return false;
         }
         true
@@ -627,8 +638,15 @@ impl<T: Object> RcuTable<T> {
         for (side, bit) in [(Side::Original, 0), (Side::Reply, 1)] {
             let hash = self.hash(object.key(side));
             // During a resize an entry is in one of the two, and which one may have changed since.
-            for array in self.arrays().into_iter().flatten() {
-                array.remove(hash, index << 1 | bit);
+            let [current, future] = self.arrays();
+            let is_resizing = match (current, future) {
+                (Some(current), Some(future)) => !ptr::eq(current, future),
+                _ => false,
+            };
+            for (array, is_moving_out) in [(current, is_resizing), (future, false)] {
+                if let Some(array) = array {
+                    array.remove(hash, index << 1 | bit, is_moving_out);
+                }
             }
         }
         // Written under the lock only.
