@@ -4,4 +4,5 @@
  */
 #include "../rust/bindings_helper.h"
 
+#include "../rust/helpers/memory.c"
 #include "../rust/helpers/sync.c"

@@ -11,6 +11,7 @@ mod key;
 mod nat;
 mod parse;
 mod state;
+mod table;
 mod sums;
 mod tcp;
 mod timeout;

@@ -12,6 +12,7 @@
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
 #include <linux/math64.h>
+#include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
@@ -22,6 +23,7 @@
 #include <linux/prefetch.h>
 #include <linux/proc_fs.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/seq_file_net.h>
 #include <linux/skbuff.h>
@@ -56,7 +58,8 @@
 /* Constants that are macros with casts, which bindgen cannot evaluate. */
 static const unsigned long NFO_HZ = HZ;
 static const unsigned int NFO_GFP_ATOMIC = (__force unsigned int)(GFP_ATOMIC | __GFP_NOWARN);
-static const unsigned int NFO_GFP_ZERO = (__force unsigned int)__GFP_ZERO;
+static const unsigned int NFO_GFP_NOWAIT = (__force unsigned int)(GFP_NOWAIT | __GFP_NOWARN);
+static const unsigned int NFO_GFP_ACCOUNT = (__force unsigned int)__GFP_ACCOUNT;
 static const unsigned int NFO_GFP_KERNEL = (__force unsigned int)(GFP_KERNEL | __GFP_NOWARN);
 static const unsigned long NFO_NF_CT_DAY = NF_CT_DAY;
 static const short NFO_DST_FORCE_CHK = DST_OBSOLETE_FORCE_CHK;
@@ -147,6 +150,12 @@ void nfo_xa_mark(struct xarray *xa, unsigned long number);
 void nfo_xa_lock(struct xarray *xa);
 void nfo_xa_unlock(struct xarray *xa);
 void *nfo_xa_find(struct xarray *xa, unsigned long *number, bool marked);
+/* memory */
+struct mem_cgroup *nfo_memcg_of_current(void);
+bool nfo_memcg_tryget(struct mem_cgroup *memcg);
+void nfo_memcg_put(struct mem_cgroup *memcg);
+bool nfo_memcg_has_parent(struct mem_cgroup *memcg);
+struct mem_cgroup *nfo_memcg_activate(struct mem_cgroup *memcg);
 
 /* hardware */
 bool nfo_dev_can_setup_tc(const struct net_device *dev);

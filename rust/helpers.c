@@ -10,6 +10,7 @@
 #include "helpers/conntrack.c"
 #include "helpers/device.c"
 #include "helpers/dst.c"
+#include "helpers/memory.c"
 #include "helpers/nft.c"
 #include "helpers/offload.c"
 #include "helpers/params.c"

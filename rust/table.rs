@@ -37,6 +37,7 @@ use crate::kernel_net::flowtable::{
     Options, //
 };
 use crate::kernel_net::lock::SpinLockBh;
+use crate::kernel_net::memory::Account;
 use crate::kernel_net::namespace::{
     Namespace,
     Subsystem, //
@@ -122,10 +123,11 @@ impl<F: Ip> QueueLinks for Linked<'_, F> {
 }
 
 impl<F: Stored> Flows<F> {
-    fn new() -> impl PinInit<Self, Error> {
+    fn new(account: &Account) -> impl PinInit<Self, Error> {
+        let (mine, theirs) = (account.clone(), account.clone());
         try_pin_init!(Self {
-            table <- RcuTable::new(F::secret(secret)),
-            tunnels <- Tunnels::new(),
+            table <- RcuTable::new(F::secret(secret), mine),
+            tunnels <- Tunnels::new(theirs),
             visited: AtomicU32::new(seconds()),
             hurry: AtomicBool::new(false),
             queue <- new_spinlock_bh!(Queue::new(), "nft_offload_rs_queue"),
@@ -546,6 +548,7 @@ impl flowtable::Type for Worker<FlowTable> {
     fn init(namespace: &Namespace) -> Result<Arc<Self>> {
         let state = Subsystem::<NamespaceState>::of(namespace).ok_or(ENOENT)?;
         let (copy, stations) = (state.clone(), state.stations.clone());
+        let account = Account::of_current();
         let (batch_from, batches) = match switches::batch() {
             0 => (u32::MAX, state.batches(false)?),
             flows => (flows, state.batches(true)?),
@@ -556,9 +559,9 @@ impl flowtable::Type for Worker<FlowTable> {
                 udp_timeout: AtomicU32::new(offload_udp_timeout(namespace)),
                 batches,
                 batch_from,
-                v4 <- Flows::new(),
-                v6 <- Flows::new(),
-                next_hops: NextHops::new(switches::direct_transmit()),
+                v4 <- Flows::new(&account),
+                v6 <- Flows::new(&account),
+                next_hops: NextHops::new(switches::direct_transmit(), account.clone()),
                 stations,
                 number: AtomicU32::new(0),
                 is_marked: AtomicBool::new(false),

@@ -81,6 +81,16 @@
 //! then the entry was in the new one already, where it looks next, because whoever has the old
 //! array also finds the new one as `future`. It may look into the same array twice.
 //!
+//! # Memory
+//!
+//! An empty table has none but its own: `current` is one in place of an array then, with a bucket that all
+//! of them share, in which nothing is found. So lookups need not ask. The first insertion makes the smallest
+//! array, and the first chunk. When the table has run empty, [`RcuTable::resize`] gives the array back,
+//! whatever its size.
+//!
+//! All of it is paid for by the [`Account`] of whoever made the table, whoever's packets it is that make it
+//! grow.
+//!
 //! # Memory ordering
 //!
 //! All writers hold the lock; what follows is between a writer and the readers.
@@ -90,7 +100,7 @@
 //! | page and head pointers, in `Arena::grow` | `Arena::head` | an initialised head |
 //! | what an entry stands for, in `Bucket::put` | `Buckets::find` | the object in the slot, and the pointers to it |
 //! | the live bit, in `Arena::publish` | `Arena::get`, `Arena::next` | the object in the slot |
-//! | `future` and `current`, in `resize` | `lookup` | an initialised array |
+//! | `future` and `current`, in `resize` and `insert` | `lookup` | an initialised array |
 //! | zero or another over an entry, or in the summary, in `Buckets::migrate` | `Buckets::find` | `future`, and the entry in it |
 //! | the same, where an entry moves within its array | `Buckets::find_all` | the entry where it has gone |
 //!
@@ -121,6 +131,7 @@ pub(crate) mod due;
 use crate::bindings;
 use crate::compat::prelude::*;
 use crate::kernel_net::lock::SpinLockBh;
+use crate::kernel_net::memory::Account;
 use crate::kernel_net::rcu::{
     rcu_barrier,
     synchronize_rcu,
@@ -143,6 +154,7 @@ use core::sync::atomic::{
     AtomicPtr,
     AtomicU32,
     Ordering::{
+        AcqRel,
         Acquire,
         Relaxed,
         Release, //
@@ -293,8 +305,10 @@ pub(crate) enum InsertError<F> {
 ///
 /// # Invariants
 ///
-/// - `current` is an array from [`KBox::into_raw`], and so is `future` unless it is null. Either is
-///   freed only a grace period after it was replaced.
+/// - `current` is an array from [`KBox::into_raw`], and so are `future` and `none` unless they are null.
+///   Each is freed only a grace period after it was replaced.
+/// - One of `current` and `none`, and no other, is in place of an array. While there is an object, it
+///   is not `current`, or `future` is not null.
 /// - The number in an entry of these arrays is the index of a reserved slot of `arena`, shifted,
 ///   and a side. The entries of a slot are gone before it is retired.
 /// - `in_use` counts the slots that are reserved, up to the end of their RCU callback.
@@ -304,12 +318,16 @@ pub(crate) struct RcuTable<T: Object> {
     current: AtomicPtr<Buckets>,
     /// The array that is being filled, while a resize is on; else null.
     future: AtomicPtr<Buckets>,
+    /// What is in place of an array, when there is one.
+    none: AtomicPtr<Buckets>,
     /// The secret of the hash; constant, so that entries stay good when they are copied.
     secret: T::Secret,
     /// Published objects. Written under the lock, read anywhere.
     len: AtomicU32,
     /// Slots in use, of which `len` are published.
     in_use: AtomicU32,
+    /// Pays.
+    account: Account,
     /// The objects. The cell is for what the arena changes under the lock.
     arena: UnsafeCell<Arena<T>>,
     /// Orders all writers of the arena and the arrays.
@@ -325,18 +343,20 @@ unsafe impl<T: Object> Send for RcuTable<T> {}
 unsafe impl<T: Object> Sync for RcuTable<T> {}
 
 impl<T: Object> RcuTable<T> {
-    /// An empty table, of about 4 KiB. Process context; may sleep.
+    /// An empty table, of less than half a KiB. Process context; may sleep.
     ///
-    /// It gets its first chunk of objects with the first of them, and grows by [`Self::resize`]
-    /// only. Fails with `ENOMEM`.
-    pub(crate) fn new(secret: T::Secret) -> impl PinInit<Self, Error> {
+    /// It gets its first array and chunk of objects with the first of them, for which `account` pays, and
+    /// grows by [`Self::resize`] only. Fails with `ENOMEM`.
+    pub(crate) fn new(secret: T::Secret, account: Account) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             current: AtomicPtr::new(KBox::into_raw(KBox::new(
-                Buckets::smallest(GFP_KERNEL)?,
-                GFP_KERNEL
+                Buckets::none(),
+                account.charge().kernel(),
             )?)),
             future: AtomicPtr::new(ptr::null_mut()),
+            none: AtomicPtr::new(ptr::null_mut()),
             secret,
+            account,
             len: AtomicU32::new(0),
             in_use: AtomicU32::new(0),
             arena: UnsafeCell::new(Arena::new()),
@@ -560,9 +580,11 @@ impl<T: Object> RcuTable<T> {
             return Err(InsertError::Exists(make));
         }
         let home = ptr::from_ref(self).cast();
+        let has_array = self.ensure_array();
         // SAFETY: The lock is held, to the end of this function. The table is pinned, so it is where
         // `home` says when callbacks run.
-        let Some(slot) = (unsafe { self.arena().reserve(home) }) else {
+        let reserve = || unsafe { self.arena().reserve(home, &self.account) };
+        let Some(slot) = has_array.then(reserve).flatten() else {
             drop(guard);
             drop(make);
             return Err(InsertError::NoMemory);
@@ -597,6 +619,27 @@ impl<T: Object> RcuTable<T> {
         keys.into_iter()
             .zip(hashes)
             .any(|(key, hash)| self.lookup_hashed(key, hash, rcu).is_some())
+    }
+
+    /// Makes the first array, if there is none; false if there is no memory for it. The lock is held.
+    #[inline(always)]
+    fn ensure_array(&self) -> bool {
+        match self.arrays() {
+            [Some(current), None] if current.is_none() => self.first_array().is_ok(),
+            _ => true,
+        }
+    }
+
+    /// Makes it.
+    #[cold]
+    fn first_array(&self) -> Result {
+        let charge = self.account.charge();
+        let array = KBox::new(Buckets::smallest(charge.atomic())?, charge.atomic())?;
+        // INVARIANT: It is an array, and what was in its place is kept.
+        let none = self.current.load(Relaxed);
+        self.current.store(KBox::into_raw(array), Release);
+        self.none.store(none, Relaxed);
+        Ok(())
     }
 
     /// Stores the entries of a new object; false if there is no room, and then there are none. The
@@ -722,15 +765,36 @@ impl<T: Object> RcuTable<T> {
     ///
     /// Fails with `ENOMEM`; then everything is as it was, and the next call tries again.
     pub(crate) fn resize(&self) -> Result {
+        self.give_back();
         while let Some(size) = self.wants_resize() {
             self.resize_to(size)?;
         }
         Ok(())
     }
 
+    /// Gives the array back, if there is nothing in the table.
+    fn give_back(&self) {
+        let old = {
+            let _guard = self.lock.lock();
+            let none = self.none.load(Relaxed);
+            if self.len() != 0 || none.is_null() || !self.future.load(Relaxed).is_null() {
+                return;
+            }
+            // INVARIANT: Without objects there are no entries.
+            self.none.store(ptr::null_mut(), Relaxed);
+            self.current.swap(none, AcqRel)
+        };
+        synchronize_rcu();
+        // SAFETY: Made by `KBox::into_raw`, by the type invariant, and replaced above. Readers who
+        // have seen it were in read-side sections that have ended.
+        drop(unsafe { KBox::from_raw(old) });
+    }
+
     /// One step of that.
     fn resize_to(&self, size: u32) -> Result {
-        let new = KBox::new(Buckets::new(size, GFP_KERNEL)?, GFP_KERNEL)?;
+        let charge = self.account.charge();
+        let new = KBox::new(Buckets::new(size, charge.kernel())?, charge.kernel())?;
+        drop(charge);
         let (old, new) = {
             let _guard = self.lock.lock();
             if !self.future.load(Relaxed).is_null() {
@@ -776,6 +840,11 @@ impl<T: Object> RcuTable<T> {
         {
             let _guard = self.lock.lock();
             self.future.store(ptr::null_mut(), Release);
+            if from.is_none() {
+                // INVARIANT: As in `first_array`.
+                self.none.store(old, Relaxed);
+                return Ok(());
+            }
         }
         // SAFETY: Made by `KBox::into_raw`, by the type invariant, and replaced above. Readers who
         // have seen it were in read-side sections that have ended.
@@ -806,7 +875,7 @@ impl<T: Object> PinnedDrop for RcuTable<T> {
         while self.in_use.load(Acquire) != 0 {
             rcu_barrier();
         }
-        for array in [&self.current, &self.future] {
+        for array in [&self.current, &self.future, &self.none] {
             let array = array.load(Relaxed);
             if !array.is_null() {
                 // SAFETY: Made by `KBox::into_raw`, by the type invariant, and this is the last

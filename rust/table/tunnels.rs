@@ -11,6 +11,7 @@ use crate::compat::sync::rcu;
 use crate::compat::sync::Arc;
 use crate::flow::ip::Ip;
 use crate::flow::key::MAX_TUNNEL;
+use crate::kernel_net::memory::Account;
 use crate::kernel_net::random::secret;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
@@ -90,9 +91,9 @@ pub(crate) struct Tunnels<F: Ip> {
 }
 
 impl<F: Ip> Tunnels<F> {
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
+    pub(crate) fn new(account: Account) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            table <- RcuTable::new(F::tunnel_secret(secret)),
+            table <- RcuTable::new(F::tunnel_secret(secret), account),
         }? Error)
     }
 

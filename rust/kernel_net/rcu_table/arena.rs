@@ -17,26 +17,30 @@
 //! there is to know of them is in the chunk's head: bitmaps of the slots, a word each. Chunks come
 //! from the page allocator, so that objects are in the direct map, which x86 maps with huge pages, and
 //! arm64 where it may (`rodata_full` has small ones there). Both are found through two levels of
-//! pointers, which never move:
+//! pointers:
 //!
 //! ```text
-//!   index 70000 = chunk 1093, slot 48;  chunk 1093 = page 1, entry 69
+//!   index 70000 = chunk 1093, slot 48;  chunk 1093 = page 17, entry 5
 //!
-//!   top              page 1                    chunk 1093
+//!   top              page 17                   chunk 1093
 //!   +-----+          +---------------+         +------------------------+
 //!   |   0 |--> ...   |    0: chunk   |         | slots[0..64]: objects  |
-//!   |   1 |--------->|  ...          |   +---->|                        |
-//!   | ... |          |   69: chunk --|---+     +------------------------+
-//!   | 255 |          |  ...          |         head 1093
-//!   +-----+          |    0: head    |         +------------------------+
-//!                    |  ...          |   +---->| live: published slots  |
-//!                    |   69: head  --|---+     | free: slots not in use |
+//!   | ... |          |  ...          |   +---->|                        |
+//!   |  17 |--------->|    5: chunk --|---+     +------------------------+
+//!   | ... |          |  ...          |         head 1093
+//!   | 255 |          |    0: head    |         +------------------------+
+//!   +-----+          |  ...          |   +---->| live: published slots  |
+//!                    |    5: head  --|---+     | free: slots not in use |
 //!                    |  ...          |         | next, prev: see below  |
 //!                    +---------------+         +------------------------+
 //! ```
 //!
-//! That is 256 pages of 1024 chunks of 64 slots, 16 million in all. Pages are made when needed and
-//! stay; chunks go when their last slot is given back, all but the last one with free slots, and the
+//! That is up to 4096 pages of 64 chunks of 64 slots, 16 million in all. Pages are made when needed and
+//! stay. The array on top has 16 places at first, for 65536 objects, then 256, then 4096. A larger one takes the
+//! pointers of that before, all of whose places are in use by then. The smaller ones stay, 2 KiB in all:
+//! whoever still reads one finds there all that there was. An arena without objects has none of these.
+//!
+//! Chunks go when their last slot is given back, all but the last one with free slots, and the
 //! first: the slot with index 0 is never used, so that 0 can stand for none.
 //!
 //! # States of a slot
@@ -83,6 +87,10 @@ use super::due::{
 };
 use crate::bindings;
 use crate::compat::prelude::*;
+use crate::kernel_net::memory::{
+    Account,
+    Charge, //
+};
 use crate::kernel_net::rcu::ReadSide;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -90,6 +98,7 @@ use core::ptr::{
     self,
     NonNull, //
 };
+use core::slice;
 use core::sync::atomic::{
     fence,
     AtomicPtr,
@@ -105,10 +114,10 @@ use core::sync::atomic::{
 
 /// Objects in a chunk: the width of its bitmaps.
 pub(super) const SLOTS: u32 = 64;
-/// Chunk pointers in a page of the directory, 8 KiB of them.
-const PAGE: u32 = 1024;
-/// Pages in the directory: 16 M objects in all, and indices of 24 bits.
-const TOP: u32 = 256;
+/// Chunks of a page of the directory, which has 1.5 KiB.
+const PAGE: u32 = 64;
+/// Pages in the directory, as it grows: 16 M objects in all, and indices of 24 bits.
+const TOPS: [u32; 3] = [16, 256, 4096];
 /// No chunk: the end of a list. Out of the directory's range, so that it is not found either.
 const NONE: u32 = u32::MAX;
 
@@ -158,7 +167,7 @@ pub(super) struct Head<T> {
     prev: UnsafeCell<u32>,
 }
 
-/// One page of pointers. All zero is a page without chunks.
+/// One page of pointers.
 struct Page<T> {
     /// For lookups, which need nothing else.
     chunks: [AtomicPtr<Chunk<T>>; PAGE as usize],
@@ -174,23 +183,27 @@ struct Page<T> {
 ///
 /// # Invariants
 ///
-/// - A pointer in `top` is null, or a page from [`alloc`] that stays until the arena is
-///   dropped.
+/// - At `top` are `size` pointers, or more, of one of the vectors in `state.tops`, which stay as they
+///   are until the arena is dropped. `size` gets its value after `top`.
+/// - Each is null, or a page from [`KBox::into_raw`] that stays until the arena is dropped.
 /// - A pointer in a page is null, or a chunk, or a head from [`KBox::into_raw`]. Both are there or
 ///   neither is, and are freed a grace period after the pointers were cleared.
 /// - A chunk is in the list that begins at `state.head` if and only if one of its slots is free.
 pub(super) struct Arena<T> {
     /// The directory.
-    top: [AtomicPtr<Page<T>>; TOP as usize],
+    top: AtomicPtr<AtomicPtr<Page<T>>>,
+    size: AtomicU32,
     /// Every chunk below has been allocated, apart from holes. Never gets smaller; the bound of
     /// walks. Written under the table's lock.
     high: AtomicU32,
     /// Under the table's lock.
-    state: UnsafeCell<State>,
+    state: UnsafeCell<State<T>>,
 }
 
 /// The bookkeeping of an arena.
-struct State {
+struct State<T> {
+    /// The directory's memory; what is not needed yet is empty.
+    tops: [KVec<AtomicPtr<Page<T>>>; TOPS.len()],
     /// First chunk with a free slot.
     head: u32,
     /// Chunks that were freed below `high`. Their numbers are used again first, so that walks stay
@@ -203,8 +216,8 @@ struct State {
 /// Pages for a `U`, or null. From any context, without a warning when there is no memory.
 ///
 /// Not rounded up to a power of two (C: `alloc_pages_exact`).
-fn alloc<U>(more: u32) -> *mut U {
-    let flags = bindings::NFO_GFP_ATOMIC | more;
+fn alloc<U>(charge: &Charge<'_>) -> *mut U {
+    let flags = charge.atomic_raw();
     // SAFETY: Any size may be asked for; one that is too large gives null. What comes is aligned to
     // pages, which is enough for every type here.
     unsafe { bindings::alloc_pages_exact_noprof(size_of::<U>(), flags).cast() }
@@ -224,9 +237,12 @@ impl<T> Arena<T> {
     /// An arena without chunks.
     pub(super) const fn new() -> Self {
         Self {
-            top: [const { AtomicPtr::new(ptr::null_mut()) }; TOP as usize],
+            // INVARIANT: None at all, wherever that is.
+            top: AtomicPtr::new(ptr::dangling_mut()),
+            size: AtomicU32::new(0),
             high: AtomicU32::new(0),
             state: UnsafeCell::new(State {
+                tops: [const { KVec::new() }; TOPS.len()],
                 head: NONE,
                 holes: 0,
                 hole: 0,
@@ -234,9 +250,23 @@ impl<T> Arena<T> {
         }
     }
 
+    /// The directory. There may be a larger one the next moment.
+    #[inline]
+    fn directory(&self) -> &[AtomicPtr<Page<T>>] {
+        // Pairs with `widen`.
+        let size = self.size.load(Acquire) as usize;
+        let top = self.top.load(Acquire);
+        // SAFETY: So many are there, by the type invariant: `top` was read after `size`.
+        unsafe { slice::from_raw_parts(top, size) }
+    }
+
     /// The page of chunk `number`, if it exists.
+    #[inline]
     fn page(&self, number: u32) -> Option<&Page<T>> {
-        let page = self.top.get((number / PAGE) as usize)?.load(Acquire);
+        let page = self
+            .directory()
+            .get((number / PAGE) as usize)?
+            .load(Acquire);
         // SAFETY: A page that was published stays until the arena is dropped, by the type
         // invariant.
         unsafe { page.as_ref() }
@@ -262,13 +292,12 @@ impl<T> Arena<T> {
     #[inline(always)]
     pub(super) unsafe fn at(&self, index: u32) -> *mut T {
         let number = index / SLOTS;
+        let top = self.top.load(Relaxed);
         // SAFETY: The chunk of a reserved slot exists, and stays a grace period longer, by the
-        // contract and the type invariant; so its number is one of the directory.
+        // contract and the type invariant. So its number is one of the directory that there was then,
+        // and of any since.
         unsafe {
-            let page = self
-                .top
-                .get_unchecked((number / PAGE) as usize)
-                .load(Relaxed);
+            let page = (*top.add((number / PAGE) as usize)).load(Relaxed);
             let chunk = (&(*page).chunks)[(number % PAGE) as usize].load(Relaxed);
             (&(*chunk).0)[(index % SLOTS) as usize].get().cast()
         }
@@ -376,17 +405,21 @@ impl<T> Arena<T> {
     /// Takes a free slot, for the caller to fill and to publish.
     ///
     /// [`None`] when there is no memory, or there are 16 million objects. `home` is the table, the
-    /// same at each call.
+    /// same at each call; `account` pays.
     ///
     /// # Safety
     ///
     /// The table's lock is held, also for what is done with the slot.
-    pub(super) unsafe fn reserve(&self, home: *const ()) -> Option<Reserved<'_, T>> {
+    pub(super) unsafe fn reserve(
+        &self,
+        home: *const (),
+        account: &Account,
+    ) -> Option<Reserved<'_, T>> {
         // SAFETY: The lock is held, by which alone the state is accessed.
         let state = unsafe { &mut *self.state.get() };
         if state.head == NONE {
             // SAFETY: The lock is held, by the contract of this function.
-            state.head = unsafe { self.grow(state, home) }?;
+            state.head = unsafe { self.grow(state, home, account) }?;
         }
         let number = state.head;
         let head = self.head(number)?;
@@ -489,22 +522,17 @@ impl<T> Arena<T> {
     /// # Safety
     ///
     /// The table's lock is held.
-    unsafe fn grow(&self, state: &mut State, home: *const ()) -> Option<u32> {
+    #[cold]
+    unsafe fn grow(&self, state: &mut State<T>, home: *const (), account: &Account) -> Option<u32> {
+        let charge = account.charge();
         let high = self.high.load(Relaxed);
         let number = match state.holes {
             0 => high,
             _ => (state.hole..high).find(|&n| self.head(n).is_none())?,
         };
-        let top = self.top.get((number / PAGE) as usize)?;
-        let mut page = top.load(Relaxed);
-        if page.is_null() {
-            page = alloc(bindings::NFO_GFP_ZERO);
-            if page.is_null() {
-                return None;
-            }
-            top.store(page, Release);
-        }
-        let chunk = NonNull::new(alloc::<Chunk<T>>(0))?;
+        self.ensure_page(state, (number / PAGE) as usize, &charge)?;
+        let page = self.page(number)?;
+        let chunk = NonNull::new(alloc::<Chunk<T>>(&charge))?;
         let head = KBox::new(
             Head {
                 live: AtomicU64::new(0),
@@ -520,15 +548,13 @@ impl<T> Arena<T> {
                 next: UnsafeCell::new(NONE),
                 prev: UnsafeCell::new(NONE),
             },
-            GFP_ATOMIC | __GFP_NOWARN,
+            charge.atomic(),
         );
         let Ok(head) = head else {
             // SAFETY: Just allocated, and nobody has seen it.
             unsafe { free_pages(chunk.as_ptr()) };
             return None;
         };
-        // SAFETY: Not null by now, and pages stay until the arena is dropped.
-        let page = unsafe { &*page };
         let place = (number % PAGE) as usize;
         // Before anything in it can be found.
         page.chunks[place].store(chunk.as_ptr(), Relaxed);
@@ -544,12 +570,50 @@ impl<T> Arena<T> {
         Some(number)
     }
 
+    /// Makes a page, if it is missing, and room for it in the directory. [`None`] when there is no
+    /// memory, or it would be one too many. The table's lock is held.
+    fn ensure_page(&self, state: &mut State<T>, place: usize, charge: &Charge<'_>) -> Option<()> {
+        if place >= self.directory().len() {
+            self.widen(state, charge)?;
+        }
+        let top = self.directory().get(place)?;
+        if top.load(Relaxed).is_null() {
+            let page = Page {
+                chunks: [const { AtomicPtr::new(ptr::null_mut()) }; PAGE as usize],
+                heads: [const { AtomicPtr::new(ptr::null_mut()) }; PAGE as usize],
+                due: [const { Digest::new() }; PAGE as usize],
+            };
+            let page = KBox::new(page, charge.atomic()).ok()?;
+            top.store(KBox::into_raw(page), Release);
+        }
+        Some(())
+    }
+
+    /// Makes a larger directory. [`None`] when there is no memory, or none that is larger. The table's
+    /// lock is held.
+    fn widen(&self, state: &mut State<T>, charge: &Charge<'_>) -> Option<()> {
+        let old = self.directory();
+        let mut sizes = state.tops.iter_mut().zip(TOPS);
+        let (vec, size) = sizes.find(|(vec, _)| vec.is_empty())?;
+        let mut new = KVec::with_capacity(size as usize, charge.atomic()).ok()?;
+        for place in 0..size as usize {
+            let page = old.get(place).map(|page| page.load(Relaxed));
+            let page = AtomicPtr::new(page.unwrap_or(ptr::null_mut()));
+            new.push(page, charge.atomic()).ok()?;
+        }
+        *vec = new;
+        // INVARIANT: So many are there. Readers who see the size see the array.
+        self.top.store(vec.as_mut_ptr(), Release);
+        self.size.store(size, Release);
+        Some(())
+    }
+
     /// Frees an empty chunk after a grace period: somebody may be reading its bitmap.
     ///
     /// # Safety
     ///
     /// The table's lock is held, and the chunk is empty and in no list; no callback is queued.
-    unsafe fn shrink(&self, state: &mut State, head: &Head<T>) {
+    unsafe fn shrink(&self, state: &mut State<T>, head: &Head<T>) {
         let Some(page) = self.page(head.number) else {
             return;
         };
@@ -580,7 +644,7 @@ impl<T> Arena<T> {
     /// # Safety
     ///
     /// The table's lock is held, and the chunk is not in the list.
-    unsafe fn link(&self, state: &mut State, head: &Head<T>) {
+    unsafe fn link(&self, state: &mut State<T>, head: &Head<T>) {
         // SAFETY: The lock is held, by which alone the links of all chunks are accessed.
         unsafe {
             *head.prev.get() = NONE;
@@ -597,7 +661,7 @@ impl<T> Arena<T> {
     /// # Safety
     ///
     /// The table's lock is held, and the chunk is in the list.
-    unsafe fn unlink(&self, state: &mut State, head: &Head<T>) {
+    unsafe fn unlink(&self, state: &mut State<T>, head: &Head<T>) {
         // SAFETY: The lock is held, by which alone the links of all chunks are accessed.
         unsafe {
             let (prev, next) = (*head.prev.get(), *head.next.get());
@@ -729,14 +793,15 @@ impl<T> Head<T> {
 
 impl<T> Drop for Arena<T> {
     fn drop(&mut self) {
-        for top in &mut self.top {
-            // SAFETY: Null, or a page that `grow` has made, by the type invariant, and this is the
-            // last use.
-            let Some(page) = (unsafe { top.get_mut().as_mut() }) else {
+        for top in self.directory() {
+            let page = top.load(Relaxed);
+            if page.is_null() {
                 continue;
-            };
-            for head in &mut page.heads {
-                let head = *head.get_mut();
+            }
+            // SAFETY: A page that `ensure_page` has made, by the type invariant, and this is the last use.
+            let page = unsafe { KBox::from_raw(page) };
+            for head in &page.heads {
+                let head = head.load(Relaxed);
                 if !head.is_null() {
                     // SAFETY: Made by `grow`, by the type invariant, and `&mut self` means that
                     // nobody else finds it. The table made sure that every object is gone; chunks
@@ -744,8 +809,6 @@ impl<T> Drop for Arena<T> {
                     unsafe { Head::free(head) };
                 }
             }
-            // SAFETY: As above; its chunks were all freed.
-            unsafe { free_pages(*top.get_mut()) };
         }
     }
 }

@@ -227,14 +227,24 @@ pub(crate) enum Look {
 ///
 /// # Invariants
 ///
-/// `buckets` has `mask + 1` elements, a power of two, which is not less than [`REACH`]: no bucket
-/// is tried twice on the way of an entry.
+/// At `at` are `mask + 1` buckets, a power of two, which is not less than [`REACH`]: no bucket
+/// is tried twice on the way of an entry. Or it is [`EMPTY`].
 pub(crate) struct Buckets {
-    /// Never grows or moves.
-    buckets: KVec2,
+    at: NonNull<Bucket>,
     /// What the upper bits of a hash are reduced with to the number of its bucket.
     mask: u32,
+    /// Where they are, unless that is static. Never grows or moves.
+    _owned: KVec2,
 }
+
+/// The one bucket of all arrays that are not there yet. Nothing is ever stored in it, so that lookups find
+/// nothing, and need not be told.
+static EMPTY: Bucket = Bucket {
+    hashes: [const { AtomicU32::new(0) }; WIDTH],
+    summary: AtomicU32::new(0),
+    whats: [const { AtomicU32::new(0) }; WIDTH],
+    passed: AtomicU32::new(0),
+};
 
 /// A vector for large arrays: one piece of the direct map where there is one of that size, and else
 /// from `vmalloc`, which maps huge pages where it can. Random buckets do not cost a TLB miss each
@@ -257,9 +267,26 @@ impl Buckets {
         }
         // INVARIANT: That many were pushed, and the smallest array has more than `REACH`.
         Ok(Self {
-            buckets,
+            at: NonNull::from(buckets.as_slice()).cast(),
             mask: count - 1,
+            _owned: buckets,
         })
+    }
+
+    /// One in place of an array, without memory of its own: nothing is in it, and nothing may be put there.
+    pub(crate) fn none() -> Self {
+        Self {
+            // INVARIANT: It is this one.
+            at: NonNull::from(&EMPTY),
+            mask: 0,
+            _owned: KVec2::new(),
+        }
+    }
+
+    /// Whether it is one in place of an array.
+    #[inline(always)]
+    pub(crate) fn is_none(&self) -> bool {
+        self.mask == 0
     }
 
     /// The smallest array there is.
@@ -301,10 +328,10 @@ impl Buckets {
     /// The bucket for `number`, which is a hash, or one with some times [`STEP`] added.
     #[inline(always)]
     fn bucket(&self, number: u32) -> &Bucket {
-        let at: NonNull<Bucket> = NonNull::from(self.buckets.as_slice()).cast();
+        let number = ((number / STEP) & self.mask) as usize;
         // SAFETY: The array has `mask + 1` buckets, by the type invariant, and the number is
         // masked.
-        unsafe { at.add(((number / STEP) & self.mask) as usize).as_ref() }
+        unsafe { self.at.add(number).as_ref() }
     }
 
     /// Has memory fetch the bucket of `hash`.
@@ -402,6 +429,9 @@ impl Buckets {
     /// full; then nothing has changed.
     #[inline]
     pub(crate) fn insert(&self, hash: u32, what: u32) -> Result {
+        if self.is_none() {
+            return Err(ENOSPC);
+        }
         for distance in 0..REACH {
             let bucket = self.after(hash, distance);
             if let Some(gap) = bucket.gap() {
@@ -501,6 +531,9 @@ impl Buckets {
     ///
     /// Fails with `ENOSPC` if there are entries that have no room in `to`; those stay here.
     pub(crate) fn migrate(&self, number: u32, to: &Buckets) -> Result {
+        if self.is_none() {
+            return Ok(());
+        }
         let mut result = Ok(());
         let bucket = self.bucket(number.wrapping_mul(STEP));
         for (slot, place) in bucket.entries() {

@@ -119,6 +119,11 @@ impl Iterator for Times {
 pub(crate) struct Digest(AtomicU64);
 
 impl Digest {
+    /// That of none.
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     /// Notes that one of them is due then. Its byte says so already.
     pub(crate) fn note(&self, when: When) {
         self.note_all(Times(when.bit()));
