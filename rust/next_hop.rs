@@ -24,6 +24,7 @@ use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
 use crate::kernel_net::lazy::Lazy;
 use crate::kernel_net::lock::SpinLockBh;
+use crate::kernel_net::memory::Account;
 use crate::kernel_net::neighbour::{
     Mac,
     Neighbour, //
@@ -450,15 +451,15 @@ struct Places {
 
 impl Places {
     /// None. Fails with `ENOMEM`.
-    fn new() -> Result<Pin<KBox<Self>>> {
+    fn new(flags: kernel::alloc::Flags) -> Result<Pin<KBox<Self>>> {
         KBox::try_pin_init(
             try_pin_init!(Self {
                 slots <- pin_init_array_from_fn(|_| {
                     new_spinlock_bh!(KVec::new(), "nft_offload_rs_next_hops")
                 }),
-                recent <- new_spinlock_bh!(Recent::new(GFP_ATOMIC)?, "nft_offload_rs_recent"),
+                recent <- new_spinlock_bh!(Recent::new(flags)?, "nft_offload_rs_recent"),
             }? Error),
-            GFP_ATOMIC,
+            flags,
         )
     }
 }
@@ -470,15 +471,18 @@ pub(crate) struct NextHops {
     /// There are or were some that only their flows know.
     unlisted: AtomicBool,
     places: Lazy<Places>,
+    /// Pays for them.
+    account: Account,
 }
 
 impl NextHops {
     /// None.
-    pub(crate) const fn new(direct: bool) -> Self {
+    pub(crate) fn new(direct: bool, account: Account) -> Self {
         Self {
             direct,
             unlisted: AtomicBool::new(false),
             places: Lazy::new(),
+            account,
         }
     }
 
@@ -508,7 +512,9 @@ impl NextHops {
         if self.direct {
             new.make_direct();
         }
-        let places = self.places.get_or_make(Places::new);
+        let charge = self.account.charge();
+        let flags = charge.atomic();
+        let places = self.places.get_or_make(|| Places::new(flags));
         let places = places.map_err(|_| Refusal::NoMemory)?;
         let slot = places.slots.get(slot_of(&new.dst, new.neighbour()));
         let mut slot = slot.ok_or(Refusal::NoMemory)?.lock();
@@ -517,9 +523,9 @@ impl NextHops {
             drop(slot);
             return Ok(hop);
         }
-        let new = RcuArc::new(new, GFP_ATOMIC).map_err(|_| Refusal::NoMemory)?;
+        let new = RcuArc::new(new, flags).map_err(|_| Refusal::NoMemory)?;
         // One that is not remembered would not hear of events.
-        slot.push(new.clone(), GFP_ATOMIC)
+        slot.push(new.clone(), flags)
             .map_err(|_| Refusal::NoMemory)?;
         Ok(new)
     }
@@ -528,7 +534,8 @@ impl NextHops {
     /// with its flow. Softirq.
     pub(crate) fn alone(&self, new: NextHop) -> Result<RcuArc<NextHop>, Refusal> {
         self.unlisted.store(true, Relaxed);
-        RcuArc::new(new, GFP_ATOMIC).map_err(|_| Refusal::NoMemory)
+        let charge = self.account.charge();
+        RcuArc::new(new, charge.atomic()).map_err(|_| Refusal::NoMemory)
     }
 
     /// Whether there may be some that only their flows know.
