@@ -159,11 +159,19 @@ pub(crate) mod types {
     pub(crate) use super::rcu::NotThreadSafe;
 }
 
-/// What a field is in (C: `container_of`), by a pointer that may write, whatever the crate gives.
+/// What a field is in (C: `container_of`), by a pointer that may write. Where there is no such container
+/// it leads nowhere, so that only following it is unsafe.
 macro_rules! container_of {
     ($field:expr, $Container:ty, $($path:tt)*) => {{
-        let container: *const $Container = ::kernel::container_of!($field, $Container, $($path)*);
-        container.cast_mut()
+        let field: *mut _ = $field;
+        let container: *mut $Container = field
+            .wrapping_byte_sub(::core::mem::offset_of!($Container, $($path)*))
+            .cast();
+        let _ = |container: &$Container| {
+            // Never called: it says that the field is of that type.
+            [field.cast_const(), &raw const container.$($path)*]
+        };
+        container
     }};
 }
 pub(crate) use container_of;

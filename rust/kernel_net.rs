@@ -56,6 +56,7 @@ pub(crate) mod flow_rule;
 pub(crate) mod flowtable;
 pub(crate) mod forward_path;
 pub(crate) mod lazy;
+mod list;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod module;

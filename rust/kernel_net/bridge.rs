@@ -95,13 +95,12 @@ unsafe impl<T: Notified> Chain for Stations<T> {
         if event != bindings::NFO_SWITCHDEV_FDB_ADD && event != bindings::NFO_SWITCHDEV_FDB_DEL {
             return;
         }
+        let info: *const bindings::switchdev_notifier_fdb_info = info.cast();
         // SAFETY: By the contract, and because events of these kinds come with such a structure,
-        // which names a live device and an address that is valid during the call.
-        unsafe {
-            let info: *const bindings::switchdev_notifier_fdb_info = info.cast();
-            let port = Device::from_raw((*info).info.dev);
-            let station = (*info).addr.cast::<Mac>().read();
-            self.0.station_event(port, station);
-        }
+        // which names a live device.
+        let port = unsafe { Device::from_raw((*info).info.dev) };
+        // SAFETY: As above, and an address that is valid during the call.
+        let station = unsafe { (*info).addr.cast::<Mac>().read() };
+        self.0.station_event(port, station);
     }
 }

@@ -43,6 +43,7 @@ use crate::compat::sync::{
 };
 use crate::kernel_net::device::Device;
 use crate::kernel_net::flow_rule::Rule;
+use crate::kernel_net::list;
 use crate::kernel_net::netfilter::unsupported;
 use crate::kernel_net::time::sleep_a_tick;
 use core::cell::UnsafeCell;
@@ -188,37 +189,34 @@ impl Block {
             ..Default::default()
         };
         let offload = &raw mut offload;
-        // SAFETY: The structure is valid for the call, and so is the list in it. What drivers put
-        // there, or move there out of the block, is theirs to give and ours from then on.
-        unsafe {
-            let list = &raw mut (*offload).cb_list;
-            bindings::nfo_init_list_head(list);
-            let result = kernel::error::to_result(call(offload));
-            if command == bindings::flow_block_command_FLOW_BLOCK_BIND {
-                // Also after an error: whatever there is has a driver that counts on it.
-                bindings::nfo_list_splice_init(list, self.callbacks());
-            } else {
-                while !ptr::eq((*list).next, list) {
-                    let callback =
-                        crate::compat::container_of!((*list).next, bindings::flow_block_cb, list);
-                    bindings::nfo_list_del(&raw mut (*callback).list);
-                    bindings::flow_block_cb_free(callback);
-                }
+        // SAFETY: A place within the structure.
+        let list = unsafe { &raw mut (*offload).cb_list };
+        // SAFETY: Valid for writes, and for the call.
+        unsafe { bindings::nfo_init_list_head(list) };
+        let result = kernel::error::to_result(call(offload));
+        if command == bindings::flow_block_command_FLOW_BLOCK_BIND {
+            // Also after an error: whatever there is has a driver that counts on it.
+            // SAFETY: The semaphore is held, by the contract. What drivers have put into the list is
+            // theirs to give.
+            unsafe { bindings::nfo_list_splice_init(list, self.callbacks()) };
+        } else {
+            // SAFETY: The list is local, and nothing but this loop changes it.
+            for entry in unsafe { list::entries(list) } {
+                // SAFETY: What drivers have moved there out of the block is ours from then on.
+                unsafe { free_callback(callback_of(entry)) };
             }
-            result
         }
+        result
     }
 
     /// Tells the device's own driver.
     fn tell_own(&self, device: &Device, command: bindings::flow_block_command) -> Result {
         self.exclusively(|| {
-            // SAFETY: The semaphore is held. The device has the function, as callers have seen, and
-            // its operations never change.
-            unsafe {
-                self.tell(device, command, self.callbacks(), |offload| {
-                    bindings::nfo_dev_setup_ft(device.as_raw(), offload)
-                })
-            }
+            // SAFETY: The device has the function, as callers have seen, and its operations never
+            // change.
+            let call = |offload| unsafe { bindings::nfo_dev_setup_ft(device.as_raw(), offload) };
+            // SAFETY: The semaphore is held.
+            unsafe { self.tell(device, command, self.callbacks(), call) }
         })
     }
 
@@ -230,20 +228,17 @@ impl Block {
         command: bindings::flow_block_command,
     ) -> Result {
         self.exclusively(|| {
-            // SAFETY: The semaphore is held. The binding stays until it was unbound, and what the
-            // kernel notes is gone then.
-            unsafe {
-                self.tell(device, command, binding.late.get(), |offload| {
-                    bindings::flow_indr_dev_setup_offload(
-                        device.as_raw(),
-                        ptr::null_mut(),
-                        bindings::tc_setup_type_TC_SETUP_FT,
-                        binding.as_data(),
-                        offload,
-                        Some(Self::cleanup::<T>),
-                    )
-                })
-            }
+            let (dev, none, data) = (device.as_raw(), ptr::null_mut(), binding.as_data());
+            let (kind, cleanup) = (bindings::tc_setup_type_TC_SETUP_FT, Self::cleanup::<T>);
+            let call = |to| {
+                // SAFETY: The binding stays until it was unbound, and what the kernel notes is gone
+                // then.
+                unsafe {
+                    bindings::flow_indr_dev_setup_offload(dev, none, kind, data, to, Some(cleanup))
+                }
+            };
+            // SAFETY: The semaphore is held. The list is part of the binding.
+            unsafe { self.tell(device, command, binding.late.get(), call) }
         })
     }
 
@@ -331,36 +326,23 @@ impl Block {
         false
     }
 
-    /// Calls `f` for each callback.
-    ///
-    /// # Safety
-    ///
-    /// The semaphore is held, for reading at least, and `f` does not change the list.
-    unsafe fn for_each(&self, mut f: impl FnMut(*mut bindings::flow_block_cb)) {
-        let head = self.callbacks();
-        // SAFETY: By the contract nobody changes the list; entries are those of callbacks.
-        unsafe {
-            let mut at = (*head).next;
-            while !ptr::eq(at, head) {
-                f(crate::compat::container_of!(
-                    at,
-                    bindings::flow_block_cb,
-                    list
-                ));
-                at = (*at).next;
-            }
+    /// Calls `f` for each callback, which is valid and stays for the call.
+    fn for_each(&self, mut f: impl FnMut(*mut bindings::flow_block_cb)) {
+        // SAFETY: Initialised, by the type invariant; callers can sleep.
+        unsafe { bindings::nfo_down_read(self.lock.get()) };
+        // SAFETY: Nobody changes the list while the semaphore is held.
+        for entry in unsafe { list::entries(self.callbacks()) } {
+            f(callback_of(entry));
         }
+        // SAFETY: Taken above.
+        unsafe { bindings::nfo_up_read(self.lock.get()) };
     }
 
     /// Whether callbacks of a binding are left.
     fn has_callback_of<T: Owner>(&self, binding: &Binding<T>) -> bool {
         let mut found = false;
-        // SAFETY: The semaphore is taken for reading, and given back; callers can sleep.
-        unsafe {
-            bindings::nfo_down_read(self.lock.get());
-            self.for_each(|callback| found |= (*callback).indr.data == binding.as_data());
-            bindings::nfo_up_read(self.lock.get());
-        }
+        // SAFETY: The callback is valid for the call, and what it is for never changes.
+        self.for_each(|callback| found |= unsafe { (*callback).indr.data } == binding.as_data());
         found
     }
 
@@ -396,21 +378,16 @@ impl Block {
         offload.common.protocol = bindings::ETH_P_ALL as u16;
         offload.common.prio = priority as u32;
         let data: *mut bindings::flow_cls_offload = &raw mut offload;
-        // SAFETY: The semaphore is taken for reading, and given back; callers can sleep. Callbacks
-        // get what they were registered with, and a structure of the kind that the type says.
-        unsafe {
-            bindings::nfo_down_read(self.lock.get());
-            self.for_each(|callback| {
-                if let Some(function) = (*callback).cb {
-                    outcome(kernel::error::to_result(function(
-                        bindings::tc_setup_type_TC_SETUP_CLSFLOWER,
-                        data.cast(),
-                        (*callback).cb_priv,
-                    )));
-                }
-            });
-            bindings::nfo_up_read(self.lock.get());
-        }
+        self.for_each(|callback| {
+            // SAFETY: The callback is valid for the call, and these never change.
+            let (function, private) = unsafe { ((*callback).cb, (*callback).cb_priv) };
+            let Some(function) = function else { return };
+            let kind = bindings::tc_setup_type_TC_SETUP_CLSFLOWER;
+            // SAFETY: It gets what it was registered with, and a structure of the kind that the type
+            // says.
+            let answer = unsafe { function(kind, data.cast(), private) };
+            outcome(kernel::error::to_result(answer));
+        });
         let stats = &offload.stats;
         Stats {
             packets: stats.pkts,
@@ -441,17 +418,18 @@ impl Block {
             taken: bindings::list_head::default(),
         };
         let turn: *mut Turn = &raw mut turn;
+        // SAFETY: A place within the structure.
+        let taken = unsafe { &raw mut (*turn).taken };
+        // SAFETY: Valid for writes.
+        unsafe { bindings::nfo_init_list_head(taken) };
         // SAFETY: The function is called back for each device that is bound, with the kernel's lock
-        // held, and not any more after the second call. Both may sleep. What is taken then is on
-        // our stack, and goes into the block.
-        unsafe {
-            let taken = &raw mut (*turn).taken;
-            bindings::nfo_init_list_head(taken);
-            if bindings::flow_indr_dev_register(Some(Turn::take), turn.cast()) == 0 {
-                bindings::flow_indr_dev_unregister(Some(Turn::take), turn.cast(), None);
-            }
-            self.exclusively(|| bindings::nfo_list_splice_init(taken, self.callbacks()));
+        // held, and not any more after the second call. Both may sleep.
+        if unsafe { bindings::flow_indr_dev_register(Some(Turn::take), turn.cast()) } == 0 {
+            // SAFETY: Registered above, with the same.
+            unsafe { bindings::flow_indr_dev_unregister(Some(Turn::take), turn.cast(), None) };
         }
+        // SAFETY: The semaphore is held; what was taken is on our stack.
+        self.exclusively(|| unsafe { bindings::nfo_list_splice_init(taken, self.callbacks()) });
     }
 
     /// A driver of others' devices is going.
@@ -470,13 +448,11 @@ impl Block {
             let _admission = block.admission.lock();
             block.admit(binding);
             block.exclusively(|| {
-                // SAFETY: The callback is in the block and in its driver's list, and nobody else
-                // takes it out: its driver has left it to us.
-                unsafe {
-                    bindings::nfo_list_del(&raw mut (*callback).list);
-                    bindings::nfo_list_del(&raw mut (*callback).driver_list);
-                    bindings::flow_block_cb_free(callback);
-                }
+                // SAFETY: The callback is in its driver's list, and nobody else takes it out: its
+                // driver has left it to us.
+                unsafe { bindings::nfo_list_del(&raw mut (*callback).driver_list) };
+                // SAFETY: As above; it is in the block, too, and the semaphore is held.
+                unsafe { free_callback(callback) };
             });
         });
         // The last use of the binding, which keeps the owner, and of this module, which the ruleset
@@ -490,6 +466,23 @@ impl<T: Owner> Binding<T> {
     fn as_data(&self) -> *mut c_void {
         ptr::from_ref(self).cast_mut().cast()
     }
+}
+
+/// The callback that is this entry of a block's list.
+fn callback_of(entry: *mut bindings::list_head) -> *mut bindings::flow_block_cb {
+    crate::compat::container_of!(entry, bindings::flow_block_cb, list)
+}
+
+/// Takes a callback out of its list, and frees it.
+///
+/// # Safety
+///
+/// It is in a list, which nobody else changes or walks, and nobody else has it.
+unsafe fn free_callback(callback: *mut bindings::flow_block_cb) {
+    // SAFETY: By the contract.
+    unsafe { bindings::nfo_list_del(&raw mut (*callback).list) };
+    // SAFETY: By the contract.
+    unsafe { bindings::flow_block_cb_free(callback) };
 }
 
 /// Keeps this module loaded, for ever.
@@ -521,12 +514,12 @@ impl Turn {
         _cleanup: Option<unsafe extern "C" fn(*mut bindings::flow_block_cb)>,
     ) -> c_int {
         let turn: *mut Self = private.cast();
-        // SAFETY: By the contract; the lists are valid, and the kernel's lock is held, under which
-        // the late one is changed.
-        unsafe {
-            if !data.is_null() && (*turn).data == data {
-                bindings::nfo_list_splice_init((*turn).late, &raw mut (*turn).taken);
-            }
+        // SAFETY: By the contract.
+        let (wanted, late, taken) = unsafe { ((*turn).data, (*turn).late, &raw mut (*turn).taken) };
+        if !data.is_null() && wanted == data {
+            // SAFETY: The lists are valid, and the kernel's lock is held, under which the late one is
+            // changed.
+            unsafe { bindings::nfo_list_splice_init(late, taken) };
         }
         unsupported().to_errno()
     }

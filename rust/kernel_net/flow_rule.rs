@@ -80,17 +80,11 @@ pub(crate) struct Rule {
 // SAFETY: The memory is owned, and belongs to no task; device references may be given up anywhere.
 unsafe impl Send for Rule {}
 
-/// Both the key and the mask of a field of [`bindings::nf_flow_key`], as raw pointers.
+/// Both the key and the mask of a field of [`bindings::nf_flow_key`], for writes.
 macro_rules! field {
     ($self:ident, $field:ident) => {{
-        let matched: *mut bindings::nf_flow_match = &raw mut *$self.matched;
-        // SAFETY: The match is owned and valid for writes; these are places within it.
-        unsafe {
-            (
-                &raw mut (*matched).key.$field,
-                &raw mut (*matched).mask.$field,
-            )
-        }
+        let matched = &mut *$self.matched;
+        (&mut matched.key.$field, &mut matched.mask.$field)
     }};
 }
 
@@ -113,24 +107,27 @@ impl Rule {
     /// Makes it say nothing again.
     pub(crate) fn clear(&mut self) {
         *self.matched = bindings::nf_flow_match::default();
-        let matched: *mut bindings::nf_flow_match = &raw mut *self.matched;
         let rule = self.raw.as_ptr();
-        // SAFETY: The rule is owned, by the type invariant, and has that many entries. While they
-        // are cleared, its number says so: compilers may check that.
-        unsafe {
-            (*rule).action.num_entries = MAX_ACTIONS;
-            for number in 0..MAX_ACTIONS {
-                bindings::nfo_rule_action(rule, number).write(bindings::flow_action_entry {
-                    // Drivers may count as they like.
-                    hw_stats: bindings::flow_action_hw_stats_FLOW_ACTION_HW_STATS_DONT_CARE,
-                    ..Default::default()
-                });
-            }
-            (*rule).action.num_entries = 0;
-            (*rule).match_.dissector = &raw mut (*matched).dissector;
-            (*rule).match_.key = (&raw mut (*matched).key).cast();
-            (*rule).match_.mask = (&raw mut (*matched).mask).cast();
+        // While they are cleared, the number says so: compilers may check that.
+        self.head().action.num_entries = MAX_ACTIONS;
+        for number in 0..MAX_ACTIONS {
+            let nothing = bindings::flow_action_entry {
+                // Drivers may count as they like.
+                hw_stats: bindings::flow_action_hw_stats_FLOW_ACTION_HW_STATS_DONT_CARE,
+                ..Default::default()
+            };
+            // SAFETY: The rule is owned, by the type invariant, and has that many entries.
+            unsafe { bindings::nfo_rule_action(rule, number).write(nothing) };
         }
+        let matched = &mut *self.matched;
+        let places = bindings::flow_match {
+            dissector: &raw mut matched.dissector,
+            key: (&raw mut matched.key).cast(),
+            mask: (&raw mut matched.mask).cast(),
+        };
+        let head = self.head();
+        head.action.num_entries = 0;
+        head.match_ = places;
         self.target = None;
     }
 
@@ -139,6 +136,12 @@ impl Rule {
         if self.target.is_some() {
             self.clear();
         }
+    }
+
+    /// The C structure, but for its entries, which are behind it.
+    fn head(&mut self) -> &mut bindings::flow_rule {
+        // SAFETY: Owned, by the type invariant, and borrowed mutably.
+        unsafe { self.raw.as_mut() }
     }
 
     /// The C structure, for a driver's callback.
@@ -180,20 +183,18 @@ impl Rule {
     /// and transport protocol.
     pub(crate) fn match_packets(&mut self, ifindex: u32, ethertype: u16, protocol: u8) {
         self.places();
-        let (meta, meta_mask) = field!(self, meta);
-        let (basic, basic_mask) = field!(self, basic);
-        let (_, control_mask) = field!(self, control);
-        // SAFETY: Places within the match, which is owned.
-        unsafe {
-            // CAST: Indices are positive.
-            (*meta).ingress_ifindex = ifindex as c_int;
-            (*meta_mask).ingress_ifindex = -1;
-            (*basic).n_proto = ethertype.to_be();
-            (*basic_mask).n_proto = 0xffff;
-            (*basic).ip_proto = protocol;
-            (*basic_mask).ip_proto = 0xff;
-            (*control_mask).addr_type = 0xffff;
-        }
+        let bindings::nf_flow_match { key, mask, .. } = &mut *self.matched;
+        let (meta, meta_mask) = (&mut key.meta, &mut mask.meta);
+        let (basic, basic_mask) = (&mut key.basic, &mut mask.basic);
+        let control_mask = &mut mask.control;
+        // CAST: Indices are positive.
+        meta.ingress_ifindex = ifindex as c_int;
+        meta_mask.ingress_ifindex = -1;
+        basic.n_proto = ethertype.to_be();
+        basic_mask.n_proto = 0xffff;
+        basic.ip_proto = protocol;
+        basic_mask.ip_proto = 0xff;
+        control_mask.addr_type = 0xffff;
         for id in [META, CONTROL, BASIC] {
             self.uses(id);
         }
@@ -207,31 +208,23 @@ impl Rule {
     ) {
         const { assert!(N == 4 || N == 16) };
         let id = if N == 4 { IPV4 } else { IPV6 };
+        // CAST: A small number.
+        self.matched.key.control.addr_type = id as u16;
         let (key, mask) = field!(self, __bindgen_anon_1);
-        let (control, _) = field!(self, control);
-        // SAFETY: Places within the match, which is owned: the union has room for two addresses of
-        // 16 bytes, one after the other.
-        unsafe {
-            key.cast::<[[u8; N]; 2]>()
-                .write_unaligned([source, destination]);
-            mask.cast::<[[u8; N]; 2]>()
-                .write_unaligned([[0xff; N], [0xff; N]]);
-            // CAST: A small number.
-            (*control).addr_type = id as u16;
-        }
+        // SAFETY: The union has room for two addresses of 16 bytes, one after the other.
+        unsafe { write_bytes(key, [source, destination]) };
+        // SAFETY: As above.
+        unsafe { write_bytes(mask, [[0xff_u8; N]; 2]) };
         self.uses(id);
     }
 
     /// Packets with these ports, as on the wire.
     pub(crate) fn match_ports(&mut self, source: [u8; 2], destination: [u8; 2]) {
         let (key, mask) = field!(self, tp);
-        // SAFETY: Places within the match, which is owned: four bytes in this order.
-        unsafe {
-            key.cast::<[[u8; 2]; 2]>()
-                .write_unaligned([source, destination]);
-            mask.cast::<[[u8; 2]; 2]>()
-                .write_unaligned([[0xff; 2], [0xff; 2]]);
-        }
+        // SAFETY: Four bytes in this order.
+        unsafe { write_bytes(key, [source, destination]) };
+        // SAFETY: As above.
+        unsafe { write_bytes(mask, [[0xff_u8; 2]; 2]) };
         self.uses(PORTS);
     }
 
@@ -239,8 +232,7 @@ impl Rule {
     pub(crate) fn match_tcp_data(&mut self) {
         const FIN_AND_RST: u16 = 0x0005;
         let (_, mask) = field!(self, tcp);
-        // SAFETY: A place within the match, which is owned.
-        unsafe { (*mask).flags = FIN_AND_RST.to_be() };
+        mask.flags = FIN_AND_RST.to_be();
         self.uses(TCP);
     }
 
@@ -261,26 +253,23 @@ impl Rule {
                 offset_of!(bindings::nf_flow_key, cvlan),
             ),
         };
-        // SAFETY: Places within the match, which is owned.
-        unsafe {
-            bindings::nfo_match_vlan(key, id, ethertype.to_be());
-            bindings::nfo_match_vlan(mask, 0xfff, 0xffff);
-        }
+        // SAFETY: A key, which is borrowed mutably.
+        unsafe { bindings::nfo_match_vlan(key, id, ethertype.to_be()) };
+        // SAFETY: As above.
+        unsafe { bindings::nfo_match_vlan(mask, 0xfff, 0xffff) };
         self.place(key_id, offset);
     }
 
     /// The next action.
     fn action(&mut self) -> Result<*mut bindings::flow_action_entry, TooLong> {
-        let rule = self.raw.as_ptr();
-        // SAFETY: The rule is owned, and has room for that many, by the type invariant.
-        unsafe {
-            let number = (*rule).action.num_entries;
-            if number >= MAX_ACTIONS {
-                return Err(TooLong);
-            }
-            (*rule).action.num_entries = number + 1;
-            Ok(bindings::nfo_rule_action(rule, number))
+        let entries = &mut self.head().action.num_entries;
+        let number = *entries;
+        if number >= MAX_ACTIONS {
+            return Err(TooLong);
         }
+        *entries = number + 1;
+        // SAFETY: The rule is owned, and has room for that many, by the type invariant.
+        Ok(unsafe { bindings::nfo_rule_action(self.raw.as_ptr(), number) })
     }
 
     /// Replaces the bits of a word that `keep` has not. The words are as they stand in the packet,
@@ -345,6 +334,17 @@ impl Rule {
         self.target = Some(device);
         Ok(())
     }
+}
+
+/// Writes bytes where C has a structure of the same layout.
+///
+/// # Safety
+///
+/// A `T` has room for a `B`, and may have any bytes.
+unsafe fn write_bytes<T, B>(to: &mut T, bytes: B) {
+    const { assert!(size_of::<T>() >= size_of::<B>()) };
+    // SAFETY: By the contract; it is borrowed mutably.
+    unsafe { core::ptr::from_mut(to).cast::<B>().write_unaligned(bytes) }
 }
 
 const META: bindings::flow_dissector_key_id =

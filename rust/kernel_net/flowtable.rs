@@ -163,6 +163,17 @@ unsafe fn content<T: Type>(ft: *mut bindings::nf_flowtable) -> *mut *const T {
     unsafe { (&raw mut (*ft).rhashtable).cast() }
 }
 
+/// The content of a flowtable.
+///
+/// # Safety
+///
+/// As for [`content`], and the flowtable is not freed for `'a`.
+#[inline(always)]
+unsafe fn live<'a, T: Type>(ft: *mut bindings::nf_flowtable) -> &'a T {
+    // SAFETY: By the contract; from `init` to `free` there is one.
+    unsafe { &**content::<T>(ft) }
+}
+
 /// How a flowtable is declared just now.
 ///
 /// # Safety
@@ -187,21 +198,23 @@ impl<T: Type> Adapter<T> {
     /// Only for nf_tables, with a flowtable that is being made.
     unsafe extern "C" fn init(ft: *mut bindings::nf_flowtable) -> c_int {
         kernel::error::from_result(|| {
-            // SAFETY: By the contract; nobody else has the flowtable yet, and its namespace is set.
-            // The block that is in there is used by nobody, but is made as C makes it. If the content
-            // cannot be made, nothing was done that would have to be undone, and nf_tables does not
-            // call `free`.
-            unsafe {
-                bindings::nfo_flow_block_init(&raw mut (*ft).flow_block);
-                bindings::nfo_init_rwsem(&raw mut (*ft).flow_block_lock);
-                let net = Namespace::from_raw(bindings::nfo_read_pnet(&raw const (*ft).net));
-                let this = T::init(net)?;
-                if this.batches().is_some() {
-                    // From here on the callbacks are taken from there.
-                    (*ft).type_ = Registration::<T>::batching((*ft).type_);
-                }
-                content::<T>(ft).write(Arc::into_raw(this));
+            // The block that is in there is used by nobody, but is made as C makes it.
+            // SAFETY: By the contract nobody else has the flowtable yet.
+            unsafe { bindings::nfo_flow_block_init(&raw mut (*ft).flow_block) };
+            // SAFETY: As above.
+            unsafe { bindings::nfo_init_rwsem(&raw mut (*ft).flow_block_lock) };
+            // SAFETY: By the contract; its namespace is set.
+            let net = unsafe { Namespace::from_raw(bindings::nfo_read_pnet(&raw const (*ft).net)) };
+            // If this fails nothing was done that would have to be undone, and nf_tables does not call
+            // `free`.
+            let this = T::init(net)?;
+            if this.batches().is_some() {
+                // From here on the callbacks are taken from there.
+                // SAFETY: As above; its type is that of the registration by which we are called.
+                unsafe { (*ft).type_ = Registration::<T>::batching((*ft).type_) };
             }
+            // SAFETY: As above, of this type.
+            unsafe { content::<T>(ft).write(Arc::into_raw(this)) };
             Ok(0)
         })
     }
@@ -217,18 +230,13 @@ impl<T: Type> Adapter<T> {
         command: bindings::flow_block_command,
     ) -> c_int {
         kernel::error::from_result(|| {
-            // SAFETY: By the contract. The content stays until `free`; the device is one of the
-            // hook's, which nf_tables keeps for the call; the flags change only under the commit
-            // mutex, which is held.
-            let (this, device, options, priority) = unsafe {
-                (
-                    // The flowtable keeps its reference; this is a look at it.
-                    ManuallyDrop::new(Arc::from_raw(*content::<T>(ft))),
-                    Device::from_raw(dev),
-                    Options((*ft).flags),
-                    (*ft).priority,
-                )
-            };
+            // SAFETY: By the contract. The content stays until `free`; the flowtable keeps its
+            // reference, and this is a look at it.
+            let this = ManuallyDrop::new(unsafe { Arc::from_raw(*content::<T>(ft)) });
+            // SAFETY: The device is one of the hook's, which nf_tables keeps for the call.
+            let device = unsafe { Device::from_raw(dev) };
+            // SAFETY: The flags change only under the commit mutex, which is held.
+            let (options, priority) = unsafe { (Options((*ft).flags), (*ft).priority) };
             match command {
                 bindings::flow_block_command_FLOW_BLOCK_BIND => {
                     T::bind(&this, device, options, priority)?;
@@ -255,13 +263,11 @@ impl<T: Type> Adapter<T> {
     ///
     /// Only for nf_tables, with a flowtable that was made, and of which nobody holds anything.
     unsafe extern "C" fn free(ft: *mut bindings::nf_flowtable) {
-        // SAFETY: By the contract nobody follows the pointer any more; `init` has put a reference
-        // there, once, which is given up here.
-        unsafe {
-            let content = content::<T>(ft).replace(ptr::null());
-            if !content.is_null() {
-                T::free(Arc::from_raw(content));
-            }
+        // SAFETY: By the contract nobody follows the pointer any more.
+        let content = unsafe { content::<T>(ft).replace(ptr::null()) };
+        if !content.is_null() {
+            // SAFETY: `init` has put a reference there, once, which is given up here.
+            T::free(unsafe { Arc::from_raw(content) });
         }
     }
 
@@ -277,17 +283,13 @@ impl<T: Type> Adapter<T> {
         skb: *mut bindings::sk_buff,
         _state: *const bindings::nf_hook_state,
     ) -> c_uint {
-        let family = family_of::<FAMILY>();
-        // SAFETY: By the contract: hooks run under RCU, with a packet that is theirs, and the
-        // flowtable is freed only after a grace period without its hooks. So content and evidence
-        // are good for the call.
-        unsafe {
-            let ft: *mut bindings::nf_flowtable = private.cast();
-            let this: &T = &**content::<T>(ft);
-            let skb = Skb::from_raw(NonNull::new_unchecked(skb));
-            this.hook(family, options(ft), skb, ReadSide::new())
-                .into_raw()
-        }
+        let (family, ft) = (family_of::<FAMILY>(), private.cast());
+        // SAFETY: By the contract: the flowtable is freed only after a grace period without its hooks,
+        // which run under RCU.
+        let (this, options, rcu) = unsafe { (live::<T>(ft), options(ft), ReadSide::new()) };
+        // SAFETY: By the contract the hook has a packet, and it is the hook's own.
+        let skb = unsafe { Skb::from_raw(NonNull::new_unchecked(skb)) };
+        this.hook(family, options, skb, rcu).into_raw()
     }
 
     /// The hook of a flowtable whose packets may wait.
@@ -300,13 +302,11 @@ impl<T: Type> Adapter<T> {
         skb: *mut bindings::sk_buff,
         _state: *const bindings::nf_hook_state,
     ) -> c_uint {
+        let (family, ft) = (family_of::<FAMILY>(), private.cast());
         // SAFETY: As in `hook`.
-        unsafe {
-            let ft: *mut bindings::nf_flowtable = private.cast();
-            let this: &T = &**content::<T>(ft);
-            let skb = NonNull::new_unchecked(skb);
-            Batches::receive(ft, skb, this, family_of::<FAMILY>())
-        }
+        let (this, skb) = unsafe { (live::<T>(ft), NonNull::new_unchecked(skb)) };
+        // SAFETY: As in `hook`.
+        unsafe { Batches::receive(ft, skb, this, family) }
     }
 }
 
@@ -382,10 +382,9 @@ impl<T: Type> Registration<T> {
                 // SAFETY: The slot is valid for writes, and pinned until dropped, which
                 // unregisters. The callbacks are those of the type, and all of them that nf_tables
                 // calls without asking whether they are there.
-                unsafe {
-                    slot.write(linked);
-                    bindings::nft_register_flowtable_type(slot);
-                }
+                unsafe { slot.write(linked) };
+                // SAFETY: As above.
+                unsafe { bindings::nft_register_flowtable_type(slot) };
             }),
             _type: PhantomData,
         })
@@ -399,15 +398,10 @@ impl<T: Type> Registration<T> {
     unsafe fn batching(
         raw: *const bindings::nf_flowtable_type,
     ) -> *const bindings::nf_flowtable_type {
+        let raw: *mut Opaque<bindings::nf_flowtable_type> = raw.cast_mut().cast();
+        let this = crate::compat::container_of!(raw, Self, raw);
         // SAFETY: By the contract it is the field of that name.
-        unsafe {
-            let this = crate::compat::container_of!(
-                raw.cast::<Opaque<bindings::nf_flowtable_type>>().cast_mut(),
-                Self,
-                raw
-            );
-            (*this).batching.get()
-        }
+        unsafe { (*this).batching.get() }
     }
 }
 
@@ -430,15 +424,13 @@ impl<T: Type> PinnedDrop for Registration<T> {
 pub(super) unsafe fn content_of<'a, T: Type>(
     ft: NonNull<bindings::nft_flowtable>,
 ) -> Option<&'a T> {
-    // SAFETY: By the contract; a flowtable has a type from the start, and content until it is
-    // freed. A type is ours if its `free` is: that is a function of this module, made for this `T`.
-    unsafe {
-        let data = &raw mut (*ft.as_ptr()).data;
-        let free = (*(*data).type_).free?;
-        let ours: unsafe extern "C" fn(*mut bindings::nf_flowtable) = Adapter::<T>::free;
-        if !ptr::fn_addr_eq(free, ours) {
-            return None;
-        }
-        Some(&**content::<T>(data))
+    // SAFETY: By the contract; a flowtable has a type from the start.
+    let (data, kind) = unsafe { (&raw mut (*ft.as_ptr()).data, &*(*ft.as_ptr()).data.type_) };
+    let ours: unsafe extern "C" fn(*mut bindings::nf_flowtable) = Adapter::<T>::free;
+    if !ptr::fn_addr_eq(kind.free?, ours) {
+        return None;
     }
+    // SAFETY: A type is ours if its `free` is: that is a function of this module, made for this `T`. It
+    // has content until it is freed.
+    Some(unsafe { live(data) })
 }

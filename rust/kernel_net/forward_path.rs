@@ -111,11 +111,10 @@ impl<'rcu> Walk<'rcu> {
             return None;
         }
         let mut path = bindings::net_device_path::default();
+        let (context, protocol) = (&mut self.context, self.protocol);
         // SAFETY: The device is valid, it has the function, and RCU is held; both structures are
         // initialised.
-        let result = unsafe {
-            bindings::nfo_dev_fill_forward_path(&mut self.context, self.protocol, &mut path)
-        };
+        let result = unsafe { bindings::nfo_dev_fill_forward_path(context, protocol, &mut path) };
         if let Err(error) = kernel::error::to_result(result) {
             return Some(Err(error));
         }
@@ -148,44 +147,53 @@ impl<'rcu> Walk<'rcu> {
     }
 
     fn understand(path: &bindings::net_device_path) -> Result<Step> {
-        // SAFETY: The type says which member of the union the device has filled; all were zeroed.
-        unsafe {
-            let detail = &path.__bindgen_anon_1;
-            match path.type_ {
-                bindings::net_device_path_type_DEV_PATH_VLAN => Ok(Step::Vlan {
-                    ethertype: u16::from_be(detail.encap.as_ref().proto),
-                    id: detail.encap.as_ref().id,
-                }),
-                bindings::net_device_path_type_DEV_PATH_PPPOE => Ok(Step::Pppoe {
-                    session: detail.encap.as_ref().id,
-                    station: detail.encap.as_ref().h_dest,
-                }),
-                bindings::net_device_path_type_DEV_PATH_BRIDGE => {
-                    let bridge = detail.bridge.as_ref();
-                    // The values of the unnamed enum, in order.
-                    Ok(Step::Bridge(match bridge.vlan_mode {
-                        0 => BridgeVlan::Keep,
-                        1 => BridgeVlan::Tag {
-                            ethertype: u16::from_be(bridge.vlan_proto),
-                            id: bridge.vlan_id,
-                        },
-                        2 => BridgeVlan::Untag,
-                        _ => BridgeVlan::UntagInHardware,
-                    }))
-                }
-                bindings::net_device_path_type_DEV_PATH_DSA => Ok(Step::SwitchPort),
-                bindings::net_device_path_type_DEV_PATH_MTK_WDMA => Ok(Step::Wireless),
-                // Not all kernels can be asked for the ends of tunnels.
-                _ if bindings::nfo_path_is_tunnel(path) => {
-                    let (mut source, mut destination) = ([0; 16], [0; 16]);
-                    bindings::nfo_path_tunnel(path, source.as_mut_ptr(), destination.as_mut_ptr());
-                    Ok(Step::Tunnel {
-                        source,
-                        destination,
-                    })
-                }
-                _ => Err(EINVAL),
+        let detail = &path.__bindgen_anon_1;
+        match path.type_ {
+            bindings::net_device_path_type_DEV_PATH_VLAN => {
+                // SAFETY: The type says which member of the union the device has filled.
+                let encap = unsafe { detail.encap.as_ref() };
+                Ok(Step::Vlan {
+                    ethertype: u16::from_be(encap.proto),
+                    id: encap.id,
+                })
             }
+            bindings::net_device_path_type_DEV_PATH_PPPOE => {
+                // SAFETY: As above.
+                let encap = unsafe { detail.encap.as_ref() };
+                Ok(Step::Pppoe {
+                    session: encap.id,
+                    station: encap.h_dest,
+                })
+            }
+            bindings::net_device_path_type_DEV_PATH_BRIDGE => {
+                // SAFETY: As above. All were zeroed, so that what it has not filled is something, too.
+                let bridge = unsafe { detail.bridge.as_ref() };
+                // The values of the unnamed enum, in order.
+                Ok(Step::Bridge(match bridge.vlan_mode {
+                    0 => BridgeVlan::Keep,
+                    1 => BridgeVlan::Tag {
+                        ethertype: u16::from_be(bridge.vlan_proto),
+                        id: bridge.vlan_id,
+                    },
+                    2 => BridgeVlan::Untag,
+                    _ => BridgeVlan::UntagInHardware,
+                }))
+            }
+            bindings::net_device_path_type_DEV_PATH_DSA => Ok(Step::SwitchPort),
+            bindings::net_device_path_type_DEV_PATH_MTK_WDMA => Ok(Step::Wireless),
+            // Not all kernels can be asked for the ends of tunnels.
+            // SAFETY: The path is initialised.
+            _ if unsafe { bindings::nfo_path_is_tunnel(path) } => {
+                let (mut source, mut destination) = ([0; 16], [0; 16]);
+                let (from, to) = (source.as_mut_ptr(), destination.as_mut_ptr());
+                // SAFETY: It is that of a tunnel, and there is room for the longest addresses.
+                unsafe { bindings::nfo_path_tunnel(path, from, to) };
+                Ok(Step::Tunnel {
+                    source,
+                    destination,
+                })
+            }
+            _ => Err(EINVAL),
         }
     }
 }

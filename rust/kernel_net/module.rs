@@ -22,13 +22,11 @@ use crate::compat::prelude::*;
 pub(crate) fn is_loaded(this: &'static ThisModule, name: &CStr) -> bool {
     // SAFETY: This module is alive, and a member of the set of all modules; built in there is no
     // such thing, and the pointer is not looked at. The set has a lock of its own for the search,
-    // and names are C strings. The object found comes with a reference, so it is still one when
-    // that is given back; nothing else is done with it.
-    unsafe {
-        let found = bindings::nfo_find_module(this.as_ptr(), name.as_char_ptr());
-        if !found.is_null() {
-            bindings::kobject_put(found);
-        }
-        !found.is_null()
+    // and names are C strings.
+    let found = unsafe { bindings::nfo_find_module(this.as_ptr(), name.as_char_ptr()) };
+    if !found.is_null() {
+        // SAFETY: Found with a reference, which is given back; nothing else is done with it.
+        unsafe { bindings::kobject_put(found) };
     }
+    !found.is_null()
 }

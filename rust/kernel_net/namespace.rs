@@ -165,6 +165,16 @@ impl<T: PerNamespace> Subsystem<T> {
         unsafe { AtomicPtr::from_ptr(bindings::nfo_net_generic(net, T::id().load(Relaxed)).cast()) }
     }
 
+    /// Removes a file of a namespace, and waits for its readers.
+    ///
+    /// # Safety
+    ///
+    /// The namespace is alive, and the file was made for it.
+    unsafe fn remove(net: *const bindings::net, name: &CStr) {
+        // SAFETY: By the contract, as long as a namespace is alive so is its directory in `/proc`.
+        unsafe { bindings::remove_proc_entry(name.as_char_ptr(), bindings::nfo_proc_net(net)) };
+    }
+
     /// Sets a namespace up.
     ///
     /// # Safety
@@ -173,37 +183,26 @@ impl<T: PerNamespace> Subsystem<T> {
     unsafe extern "C" fn init_callback(net: *mut bindings::net) -> c_int {
         kernel::error::from_result(|| {
             let state = T::new()?;
-            // SAFETY: The namespace is alive, and so is its directory in `/proc`. The name is a C
-            // string that stays; the callback needs the state, or null, until the file is removed,
-            // which is before it goes.
+            // SAFETY: The namespace is alive, and so is its directory in `/proc`.
+            let directory = unsafe { bindings::nfo_proc_net(net) };
+            let (name, show, none) = (T::FILE.as_char_ptr(), Self::show_callback, ptr::null_mut());
+            // SAFETY: The name is a C string that stays; the callback needs the state, or null, until
+            // the file is removed, which is before it goes.
             let file = unsafe {
-                bindings::proc_create_net_single(
-                    T::FILE.as_char_ptr(),
-                    0o444,
-                    bindings::nfo_proc_net(net),
-                    Some(Self::show_callback),
-                    ptr::null_mut(),
-                )
+                bindings::proc_create_net_single(name, 0o444, directory, Some(show), none)
             };
             if file.is_null() {
                 return Err(ENOMEM);
             }
+            let (name, size) = (T::LIST.as_char_ptr(), bindings::NFO_SEQ_NET_SIZE);
+            let operations = &Self::LIST_OPERATIONS;
             // SAFETY: As above. The operations are constant.
             let list = unsafe {
-                bindings::proc_create_net_data(
-                    T::LIST.as_char_ptr(),
-                    0o440,
-                    bindings::nfo_proc_net(net),
-                    &Self::LIST_OPERATIONS,
-                    bindings::NFO_SEQ_NET_SIZE,
-                    ptr::null_mut(),
-                )
+                bindings::proc_create_net_data(name, 0o440, directory, operations, size, none)
             };
             if list.is_null() {
-                // SAFETY: Made above; removing it waits for its readers.
-                unsafe {
-                    bindings::remove_proc_entry(T::FILE.as_char_ptr(), bindings::nfo_proc_net(net));
-                }
+                // SAFETY: Made above.
+                unsafe { Self::remove(net, T::FILE) };
                 return Err(ENOMEM);
             }
             // SAFETY: The namespace is alive.
@@ -220,16 +219,16 @@ impl<T: PerNamespace> Subsystem<T> {
     ///
     /// Only for the namespace code, with a namespace that is going and was set up.
     unsafe extern "C" fn exit_callback(net: *mut bindings::net) {
-        // SAFETY: Set up by `init_callback`. Removing the file waits for its readers, and nobody
-        // else reads the area now: see the module documentation. The reference in it is ours to
-        // give up.
-        unsafe {
-            bindings::remove_proc_entry(T::FILE.as_char_ptr(), bindings::nfo_proc_net(net));
-            bindings::remove_proc_entry(T::LIST.as_char_ptr(), bindings::nfo_proc_net(net));
-            let state = Self::area(net).swap(ptr::null_mut(), Relaxed);
-            if !state.is_null() {
-                drop(Arc::from_raw(state));
-            }
+        for file in [T::FILE, T::LIST] {
+            // SAFETY: Set up by `init_callback`.
+            unsafe { Self::remove(net, file) };
+        }
+        // SAFETY: The namespace is alive until we have returned.
+        let state = unsafe { Self::area(net) }.swap(ptr::null_mut(), Relaxed);
+        if !state.is_null() {
+            // SAFETY: Nobody reads the area now: see the module documentation. The reference that was
+            // in it is ours to give up.
+            drop(unsafe { Arc::from_raw(state) });
         }
     }
 
@@ -242,12 +241,12 @@ impl<T: PerNamespace> Subsystem<T> {
         seq: *mut bindings::seq_file,
         _unused: *mut c_void,
     ) -> c_int {
-        // SAFETY: The file is of this namespace; its state stays until the file is removed.
-        unsafe {
-            let state = Self::area(bindings::nfo_seq_file_single_net(seq)).load(Acquire);
-            if let Some(state) = state.as_ref() {
-                state.show(SeqFile::from_raw(seq));
-            }
+        // SAFETY: The file is of a namespace that is alive.
+        let area = unsafe { Self::area(bindings::nfo_seq_file_single_net(seq)) };
+        // SAFETY: Its state stays until the file is removed; and the file is valid for the call.
+        let (state, file) = unsafe { (area.load(Acquire).as_ref(), SeqFile::from_raw(seq)) };
+        if let Some(state) = state {
+            state.show(file);
         }
         0
     }
@@ -267,13 +266,10 @@ impl<T: PerNamespace> Subsystem<T> {
     ///
     /// `seq` is the list's file, being read.
     unsafe fn listed<'a>(seq: *mut bindings::seq_file) -> Option<&'a T> {
-        // SAFETY: The file is of a namespace that is alive; its state stays until the file is
-        // removed, which waits for readers.
-        unsafe {
-            Self::area(bindings::nfo_seq_file_net(seq))
-                .load(Acquire)
-                .as_ref()
-        }
+        // SAFETY: The file is of a namespace that is alive.
+        let area = unsafe { Self::area(bindings::nfo_seq_file_net(seq)) };
+        // SAFETY: Its state stays until the file is removed, which waits for readers.
+        unsafe { area.load(Acquire).as_ref() }
     }
 
     /// Goes to the first entry at or after `*position`, which is an entry's place. The pointer that
@@ -306,23 +302,23 @@ impl<T: PerNamespace> Subsystem<T> {
         _entry: *mut c_void,
         position: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: By the contract. The position moves on also when there is no entry any more.
-        unsafe {
-            *position = (*position).wrapping_add(1);
-            Self::list_start(seq, position)
-        }
+        // The position moves on also when there is no entry any more.
+        // SAFETY: By the contract.
+        unsafe { *position = (*position).wrapping_add(1) };
+        // SAFETY: By the contract.
+        unsafe { Self::list_start(seq, position) }
     }
 
     /// # Safety
     ///
     /// Only for the list's file, with an entry from `list_start`.
     unsafe extern "C" fn list_show(seq: *mut bindings::seq_file, _entry: *mut c_void) -> c_int {
-        // SAFETY: By the contract. The file's own position is that of the entry.
-        unsafe {
-            if let Some(state) = Self::listed(seq) {
-                // CAST: As in `list_start`.
-                state.show_entry((*seq).index as u64, SeqFile::from_raw(seq));
-            }
+        // SAFETY: By the contract.
+        if let Some(state) = unsafe { Self::listed(seq) } {
+            // SAFETY: By the contract. The file's own position is that of the entry.
+            let (place, file) = unsafe { ((*seq).index, SeqFile::from_raw(seq)) };
+            // CAST: As in `list_start`.
+            state.show_entry(place as u64, file);
         }
         0
     }
@@ -339,17 +335,15 @@ impl<T: PerNamespace> Subsystem<T> {
     /// so unregisters before it.
     pub(crate) fn of(namespace: &Namespace) -> Option<Arc<T>> {
         // SAFETY: Callers are called by what the module registered after this subsystem, so it is
-        // registered. A live namespace keeps its state, so that the pointer is good while it is
-        // borrowed.
-        unsafe {
-            let state = Self::area(namespace.as_raw()).load(Acquire);
-            if state.is_null() {
-                return None;
-            }
-            // The area keeps its reference; this one is new.
-            let borrowed = core::mem::ManuallyDrop::new(Arc::from_raw(state));
-            Some((*borrowed).clone())
+        // registered.
+        let state = unsafe { Self::area(namespace.as_raw()) }.load(Acquire);
+        if state.is_null() {
+            return None;
         }
+        // SAFETY: A live namespace keeps its state, so that the pointer is good while it is borrowed.
+        // The area keeps its reference; what is given out is a new one.
+        let borrowed = core::mem::ManuallyDrop::new(unsafe { Arc::from_raw(state) });
+        Some((*borrowed).clone())
     }
 }
 

@@ -147,21 +147,20 @@ impl Neighbour {
     pub(crate) fn ethernet_word(&self) -> u64 {
         let entry = self.0.get();
         for _ in 0..ATTEMPTS {
-            // SAFETY: The entry is valid, by the type invariant, and its area for addresses longer
-            // than this one. This is the reader of a sequence lock (C: `read_seqbegin`,
-            // `read_seqretry`): an odd or changed number means that a writer was about, and then
-            // what was read is not used. The fences keep the reads of the address between those of
-            // the number.
-            unsafe {
-                let sequence = &raw const (*entry).ha_lock.seqcount.seqcount.sequence;
-                let before = ptr::read_volatile(sequence);
-                fence(Acquire);
-                // The area is aligned to words, and longer than one.
-                let address = ptr::read_volatile((&raw const (*entry).ha).cast::<u64>());
-                fence(Acquire);
-                if before & 1 == 0 && ptr::read_volatile(sequence) == before {
-                    return address;
-                }
+            // This is the reader of a sequence lock (C: `read_seqbegin`, `read_seqretry`): an odd or
+            // changed number means that a writer was about, and then what was read is not used. The
+            // fences keep the reads of the address between those of the number.
+            // SAFETY: The entry is valid, by the type invariant; a word that may change at any time.
+            let sequence = || unsafe {
+                (&raw const (*entry).ha_lock.seqcount.seqcount.sequence).read_volatile()
+            };
+            let before = sequence();
+            fence(Acquire);
+            // SAFETY: As above. The area for addresses is aligned to words, and longer than one.
+            let address = unsafe { ptr::read_volatile((&raw const (*entry).ha).cast::<u64>()) };
+            fence(Acquire);
+            if before & 1 == 0 && sequence() == before {
+                return address;
             }
             core::hint::spin_loop();
         }

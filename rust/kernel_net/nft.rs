@@ -40,6 +40,7 @@ use crate::kernel_net::conntrack::Conn;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::dst::Dst;
 use crate::kernel_net::flowtable;
+use crate::kernel_net::list;
 use crate::kernel_net::netfilter::{
     unsupported,
     Family, //
@@ -80,10 +81,28 @@ impl<'a> Packet<'a> {
         self.raw.skb
     }
 
+    /// The state of the hook.
+    fn state(&self) -> &'a bindings::nf_hook_state {
+        // SAFETY: It is valid for as long as the packet is, by the type invariant.
+        unsafe { &*self.raw.state }
+    }
+
+    /// The route of C, which stays while RCU is held, at least. Routes of packets are of the packet's
+    /// family.
+    fn dst(&self) -> Option<NonNull<bindings::dst_entry>> {
+        // SAFETY: The skb is valid, by the type invariant.
+        NonNull::new(unsafe { bindings::nfo_skb_dst(self.skb()) })
+    }
+
+    /// Whether the namespace has no policies of IPsec.
+    fn without_policies(&self) -> bool {
+        // SAFETY: The namespace is valid, being that of a hook that is running.
+        unsafe { bindings::nfo_without_policies(self.state().net) }
+    }
+
     /// The packet's family: IPv4 or IPv6, also where the table is for both (C: `nft_pf`).
     pub(crate) fn family(&self) -> Option<Family> {
-        // SAFETY: The packet and its state are valid, by the type invariant.
-        Family::from_raw(unsafe { (*self.raw.state).pf })
+        Family::from_raw(self.state().pf)
     }
 
     /// Whether the packet came through IPsec (C: `skb_sec_path`).
@@ -138,13 +157,12 @@ impl<'a> Packet<'a> {
     /// [`None`] if there is none, or it is just going (C: `dst_hold_safe`).
     pub(crate) fn route(&self) -> Option<Dst> {
         let family = self.family()?;
-        // SAFETY: The skb is valid, by the type invariant, and so is its route, under RCU at least.
-        // A reference is taken if that is still possible, and given to the `Dst`. Routes of packets
-        // are of the packet's family.
-        unsafe {
-            let dst = NonNull::new(bindings::nfo_skb_dst(self.skb()))?;
-            bindings::nfo_dst_hold_safe(dst.as_ptr()).then(|| Dst::from_raw(dst, family))
-        }
+        let dst = self.dst()?;
+        // SAFETY: The route is valid, under RCU at least. A reference is taken if that is still
+        // possible.
+        unsafe { bindings::nfo_dst_hold_safe(dst.as_ptr()) }
+            // SAFETY: Of the packet's family, with the reference from above.
+            .then(|| unsafe { Dst::from_raw(dst, family) })
     }
 
     /// What the route of this packet is recognised by, and whether it is one like most.
@@ -152,23 +170,22 @@ impl<'a> Packet<'a> {
     /// [`None`] if there is none. Under RCU.
     #[inline]
     pub(crate) fn route_seen(&self, _rcu: ReadSide<'_>) -> Option<RouteSeen> {
-        // SAFETY: The skb is valid, by the type invariant, and so is its route, under RCU at least.
-        // Routes of packets are of the packet's family.
-        unsafe {
-            let dst = NonNull::new(bindings::nfo_skb_dst(self.skb()))?.as_ptr();
-            let (has_gateway, is_unicast) = match self.family()? {
-                Family::Ipv6 => (bindings::nfo_rt6_has_gateway(dst), true),
-                _ => (
-                    bindings::nfo_rt_has_gateway(dst),
-                    bindings::nfo_rt_is_unicast(dst),
-                ),
-            };
-            Some(RouteSeen {
-                address: dst.addr(),
-                has_gateway,
-                is_unicast,
-            })
-        }
+        let dst = self.dst()?.as_ptr();
+        let (has_gateway, is_unicast) = match self.family()? {
+            // SAFETY: The route is valid, under RCU, and of the packet's family.
+            Family::Ipv6 => (unsafe { bindings::nfo_rt6_has_gateway(dst) }, true),
+            _ => {
+                // SAFETY: As above.
+                let has_gateway = unsafe { bindings::nfo_rt_has_gateway(dst) };
+                // SAFETY: As above.
+                (has_gateway, unsafe { bindings::nfo_rt_is_unicast(dst) })
+            }
+        };
+        Some(RouteSeen {
+            address: dst.addr(),
+            has_gateway,
+            is_unicast,
+        })
     }
 
     /// Whether the routes of forwarded packets of this version depend on nothing now but the device
@@ -181,15 +198,13 @@ impl<'a> Packet<'a> {
     /// `ip_extract_route_hint`, `ip6_extract_route_hint`), and checks sources as little as this then;
     /// see there, and [`RouteSeen::is_unicast`].
     pub(crate) fn routes_by_destination(&self) -> bool {
-        // SAFETY: The packet's state is valid, by the type invariant, and so is its namespace.
-        unsafe {
-            match self.family() {
-                Some(Family::Ipv4) => bindings::nfo_ip_routes_by_destination((*self.raw.state).net),
-                Some(Family::Ipv6) => {
-                    bindings::nfo_ip6_routes_by_destination((*self.raw.state).net)
-                }
-                _ => false,
-            }
+        let net = self.state().net;
+        match self.family() {
+            // SAFETY: The namespace is valid, being that of a hook that is running.
+            Some(Family::Ipv4) => unsafe { bindings::nfo_ip_routes_by_destination(net) },
+            // SAFETY: As above.
+            Some(Family::Ipv6) => unsafe { bindings::nfo_ip6_routes_by_destination(net) },
+            _ => false,
         }
     }
 
@@ -225,54 +240,50 @@ impl<'a> Packet<'a> {
     ) -> Option<Reverse> {
         let family = self.family()?;
         let (mut flow, mut flags) = (None, 0);
-        // SAFETY: The packet is valid, and ours alone while the rule looks at it; it is lent for
-        // the lookup and is as it was afterwards. Device and namespace are valid, RCU is held, and
-        // all of `flow` is initialised, as the family says. What is returned is a route of the
-        // family with a reference, or an error.
-        unsafe {
-            let net = (*self.raw.state).net;
-            let (dst, several) = match family {
-                Family::Ipv6 => {
-                    let flow = flow.insert(self.flow(family, reverse, mark)?);
-                    flow.u.__fl_common.flowic_iif = device.ifindex() as c_int;
-                    let (ip6, skb) = (&raw mut flow.u.ip6, self.skb());
-                    (
-                        bindings::nfo_ip6_route_input(net, device.as_raw(), ip6, skb, &mut flags),
-                        bindings::NFO_IP6SKB_MULTIPATH,
-                    )
-                }
-                _ => {
-                    let (to, from) = (in_addr(reverse.destination), in_addr(reverse.source));
-                    let (skb, device) = (self.skb(), device.as_raw());
-                    (
-                        bindings::nfo_ip_route_input(skb, to, from, device, mark, &mut flags),
-                        bindings::NFO_IPSKB_MULTIPATH,
-                    )
-                }
-            };
-            let dst = Dst::from_raw(NonNull::new(dst)?, family);
-            if dst.is_error() {
-                return None;
+        let (net, skb, by) = (self.state().net, self.skb(), device.as_raw());
+        let (dst, several) = match family {
+            Family::Ipv6 => {
+                let flow = flow.insert(self.flow(family, reverse, mark)?);
+                flow.u.__fl_common.flowic_iif = device.ifindex() as c_int;
+                let ip6 = (&raw mut flow.u).cast();
+                // SAFETY: The packet is valid, and ours alone while the rule looks at it; it is lent
+                // for the lookup and is as it was afterwards. Device and namespace are valid, RCU is
+                // held, and all of `flow` is initialised, as the family says.
+                let dst = unsafe { bindings::nfo_ip6_route_input(net, by, ip6, skb, &mut flags) };
+                (dst, bindings::NFO_IP6SKB_MULTIPATH)
             }
-            let is_one_of_several = u32::from(flags) & several != 0;
-            let is_guess = is_one_of_several
-                || family == Family::Ipv4 && bindings::nfo_ip_routes_by_ports(net);
-            // Without policies the lookup for them would give the route back as it is.
-            let dst = if bindings::nfo_without_policies(net) {
-                dst
-            } else {
-                let flow = match flow {
-                    Some(flow) => flow,
-                    None => self.flow(family, reverse, mark)?,
-                };
-                self.under_policies(dst, flow, family, rcu)?
-            };
-            Some(Reverse {
-                dst,
-                is_one_of_several,
-                is_guess,
-            })
+            _ => {
+                let (to, from) = (in_addr(reverse.destination), in_addr(reverse.source));
+                // SAFETY: As above.
+                let dst =
+                    unsafe { bindings::nfo_ip_route_input(skb, to, from, by, mark, &mut flags) };
+                (dst, bindings::NFO_IPSKB_MULTIPATH)
+            }
+        };
+        // SAFETY: A route of the family with a reference, or an error.
+        let dst = unsafe { Dst::from_raw(NonNull::new(dst)?, family) };
+        if dst.is_error() {
+            return None;
         }
+        let is_one_of_several = u32::from(flags) & several != 0;
+        let is_guess = is_one_of_several
+            // SAFETY: The namespace is valid, being that of a hook that is running.
+            || family == Family::Ipv4 && unsafe { bindings::nfo_ip_routes_by_ports(net) };
+        // Without policies the lookup for them would give the route back as it is.
+        let dst = if self.without_policies() {
+            dst
+        } else {
+            let flow = match flow {
+                Some(flow) => flow,
+                None => self.flow(family, reverse, mark)?,
+            };
+            self.under_policies(dst, flow, family, rcu)?
+        };
+        Some(Reverse {
+            dst,
+            is_one_of_several,
+            is_guess,
+        })
     }
 
     /// The same for packets that leave by the device that this one came in by, wherever routes would
@@ -308,21 +319,16 @@ impl<'a> Packet<'a> {
         let number = u16::from(family.as_raw());
         // CAST: The flags are eight bits, and common to both families.
         flow.u.__fl_common.flowic_flags = bindings::NFO_FLOWI_FLAG_ANYSRC as u8;
-        // SAFETY: All of `flow` is initialised, as the family says; the packet's state is valid. A
-        // route comes with a reference.
-        let (dst, without_policies) = unsafe {
-            let net = (*self.raw.state).net;
-            bindings::nf_route(net, &mut dst, &mut flow, false, number);
-            (
-                Dst::from_raw(NonNull::new(dst)?, family),
-                bindings::nfo_without_policies(net),
-            )
-        };
+        // SAFETY: All of `flow` is initialised, as the family says; the namespace is valid, being that
+        // of a hook that is running.
+        unsafe { bindings::nf_route(self.state().net, &mut dst, &mut flow, false, number) };
+        // SAFETY: A route comes with a reference, and is of that family.
+        let dst = unsafe { Dst::from_raw(NonNull::new(dst)?, family) };
         if dst.is_error() {
             return None;
         }
         // The lookup of IPv4 has asked the policies itself.
-        if dst.has_xfrm() || without_policies {
+        if dst.has_xfrm() || self.without_policies() {
             return Some(dst);
         }
         self.under_policies(dst, flow, family, rcu)
@@ -336,17 +342,15 @@ impl<'a> Packet<'a> {
         family: Family,
         rcu: ReadSide<'_>,
     ) -> Option<Dst> {
-        // SAFETY: All of `flow` is initialised, as the family says; the packet's state is valid. What
-        // is returned in place of the route, whose reference is taken over, is one of the family with
-        // a reference, or an error.
-        unsafe {
-            let net = (*self.raw.state).net;
-            flow.u.__fl_common.flowic_iif = 0;
-            flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
-            let dst = bindings::nfo_xfrm_lookup(net, dst.into_raw(), &flow);
-            let dst = kernel::error::from_err_ptr(dst).ok()?;
-            Some(Dst::from_raw(NonNull::new(dst)?, family))
-        }
+        flow.u.__fl_common.flowic_iif = 0;
+        flow.u.__fl_common.flowic_oif = dst.device(rcu).ifindex() as c_int;
+        let (net, dst) = (self.state().net, dst.into_raw());
+        // SAFETY: All of `flow` is initialised, as the family says; the namespace is valid, being that
+        // of a hook that is running. The reference to the route is taken over.
+        let dst = unsafe { bindings::nfo_xfrm_lookup(net, dst, &flow) };
+        let dst = NonNull::new(kernel::error::from_err_ptr(dst).ok()?)?;
+        // SAFETY: What is returned in its place is one of the family with a reference.
+        Some(unsafe { Dst::from_raw(dst, family) })
     }
 
     /// A packet for lookups, of the traffic class of this one.
@@ -394,7 +398,7 @@ impl<'a> Packet<'a> {
     pub(crate) fn input(&self) -> u32 {
         // SAFETY: The packet's state is valid, by the type invariant, and a forwarded packet has
         // come in by a device.
-        unsafe { bindings::nfo_dev_ifindex((*self.raw.state).in_) }
+        unsafe { bindings::nfo_dev_ifindex(self.state().in_) }
     }
 
     /// The packet's mark.
@@ -501,21 +505,13 @@ impl<'a, T: flowtable::Type> Reference<'a, T> {
     /// Walks the list of its devices, so it is for the packets that make flows, not for all. May be
     /// outdated the next moment: [`flowtable::Type::unbind`] tells when a device leaves. Under RCU.
     pub(crate) fn has_device(&self, device: &Device, _rcu: ReadSide<'_>) -> bool {
-        // SAFETY: The flowtable is valid, by the type invariant. Its list of hooks is one of RCU:
-        // entries stay for as long as RCU is held, each is embedded in a hook, and the list leads
-        // back to its head. Loads are single ones (C: `list_for_each_entry_rcu`).
-        unsafe {
-            let head = &raw const (*self.raw.as_ptr()).hook_list;
-            let mut at = ptr::read_volatile(&raw const (*head).next);
-            while !ptr::eq(at, head) {
-                let hook = crate::compat::container_of!(at, bindings::nft_hook, list);
-                if bindings::nfo_nft_hook_has_device(hook, device.as_raw()) {
-                    return true;
-                }
-                at = ptr::read_volatile(&raw const (*at).next);
-            }
-        }
-        false
+        // SAFETY: The flowtable is valid, by the type invariant. Its list of hooks is one of RCU, which
+        // is held: entries stay, and the list leads back to its head.
+        unsafe { list::entries(&raw const (*self.raw.as_ptr()).hook_list) }.any(|entry| {
+            let hook = crate::compat::container_of!(entry, bindings::nft_hook, list);
+            // SAFETY: Each entry is embedded in a hook; the device is valid.
+            unsafe { bindings::nfo_nft_hook_has_device(hook, device.as_raw()) }
+        })
     }
 }
 
@@ -556,6 +552,27 @@ unsafe fn private(expr: *const bindings::nft_expr) -> *mut Private {
     unsafe { (&raw const (*expr).data).cast_mut().cast() }
 }
 
+/// The flowtable that an expression refers to.
+///
+/// # Safety
+///
+/// `expr` is one of ours, from `init` to `destroy`.
+#[inline(always)]
+unsafe fn flowtable_of(expr: *const bindings::nft_expr) -> NonNull<bindings::nft_flowtable> {
+    // SAFETY: By the contract; `init` has written what is not null.
+    unsafe { NonNull::new_unchecked((*private(expr)).flowtable) }
+}
+
+/// The place where a flowtable counts the rules that use it.
+///
+/// # Safety
+///
+/// The flowtable is valid.
+unsafe fn uses_of(ft: NonNull<bindings::nft_flowtable>) -> *mut u32 {
+    // SAFETY: By the contract.
+    unsafe { &raw mut (*ft.as_ptr()).use_ }
+}
+
 /// The C callbacks of an expression.
 struct Adapter<E: Expression>(PhantomData<E>);
 
@@ -593,23 +610,21 @@ impl<E: Expression> Adapter<E> {
         regs: *mut bindings::nft_regs,
         pkt: *const bindings::nft_pktinfo,
     ) {
-        // SAFETY: By the contract: the rule holds the flowtable, whose type `init` has checked and
-        // which never changes it; chains run under RCU; and the registers are ours to write, of
-        // which the verdict is the first.
-        unsafe {
-            let raw = NonNull::new_unchecked((*private(expr)).flowtable);
-            let outcome = match flowtable::content_of::<E::Table>(raw) {
-                Some(content) => {
-                    let reference = Reference { raw, content };
-                    E::eval(&reference, &Packet { raw: &*pkt }, ReadSide::new())
-                }
-                None => Outcome::Break,
-            };
-            if outcome == Outcome::Break {
-                let verdict: *mut bindings::nft_verdict = regs.cast();
-                // CAST: Verdict codes are signed in C's enum.
-                (*verdict).code = bindings::NFO_NFT_BREAK as u32;
-            }
+        // SAFETY: By the contract.
+        let raw = unsafe { flowtable_of(expr) };
+        // SAFETY: The rule holds the flowtable, and chains run under RCU.
+        let content = unsafe { flowtable::content_of::<E::Table>(raw) };
+        // SAFETY: By the contract, a packet in the forward hook; chains run under RCU.
+        let (packet, rcu) = unsafe { (Packet { raw: &*pkt }, ReadSide::new()) };
+        // `init` has checked the type, which never changes.
+        let outcome = content.map_or(Outcome::Break, |content| {
+            E::eval(&Reference { raw, content }, &packet, rcu)
+        });
+        if outcome == Outcome::Break {
+            let verdict: *mut bindings::nft_verdict = regs.cast();
+            // CAST: Verdict codes are signed in C's enum.
+            // SAFETY: The registers are ours to write, and the verdict is the first of them.
+            unsafe { (*verdict).code = bindings::NFO_NFT_BREAK as u32 };
         }
     }
 
@@ -628,39 +643,39 @@ impl<E: Expression> Adapter<E> {
         tb: *const *const bindings::nlattr,
     ) -> c_int {
         kernel::error::from_result(|| {
-            // SAFETY: By the contract: the context is valid, the commit mutex is held, which a
-            // flowtable that is found and counted as used does not go without, and the area of the
-            // expression is ours.
-            unsafe {
-                let name = *tb.add(ATTRIBUTE);
-                if name.is_null() {
-                    return Err(EINVAL);
-                }
-                let ctx = &*ctx;
-                // The flowtable may be one that the same transaction makes.
-                let genmask = bindings::nfo_nft_genmask_next(ctx.net);
-                let ft = kernel::error::from_err_ptr(bindings::nfo_nft_flowtable_lookup(
-                    ctx.net, ctx.table, name, genmask,
-                ))?;
-                let ft = NonNull::new(ft).ok_or(ENOENT)?;
-                if flowtable::content_of::<E::Table>(ft).is_none() {
-                    crate::compat::pr_warn_once!(
-                        "flowtable of another module: nf_flow_table_inet was loaded first\n"
-                    );
-                    return Err(unsupported());
-                }
-                let uses = &raw mut (*ft.as_ptr()).use_;
-                if !bindings::nfo_nft_use_inc(uses) {
-                    return Err(EMFILE);
-                }
-                if let Err(error) =
-                    kernel::error::to_result(bindings::nf_ct_netns_get(ctx.net, ctx.family))
-                {
-                    bindings::nfo_nft_use_dec(uses);
-                    return Err(error);
-                }
-                (*private(expr)).flowtable = ft.as_ptr();
+            // SAFETY: By the contract there is a place for each attribute of the policy, and the
+            // context is valid.
+            let (name, ctx) = unsafe { (*tb.add(ATTRIBUTE), &*ctx) };
+            if name.is_null() {
+                return Err(EINVAL);
             }
+            let (net, table) = (ctx.net, ctx.table);
+            // The flowtable may be one that the same transaction makes.
+            // SAFETY: The namespace is valid, being the context's.
+            let genmask = unsafe { bindings::nfo_nft_genmask_next(net) };
+            // SAFETY: So is the table; the name is an attribute that fits the policy, and the commit
+            // mutex is held.
+            let ft = unsafe { bindings::nfo_nft_flowtable_lookup(net, table, name, genmask) };
+            let ft = NonNull::new(kernel::error::from_err_ptr(ft)?).ok_or(ENOENT)?;
+            // SAFETY: Without the commit mutex it does not go.
+            if unsafe { flowtable::content_of::<E::Table>(ft) }.is_none() {
+                crate::compat::pr_warn_once!(
+                    "flowtable of another module: nf_flow_table_inet was loaded first\n"
+                );
+                return Err(unsupported());
+            }
+            // SAFETY: As above.
+            let uses = unsafe { uses_of(ft) };
+            // SAFETY: As above; the count is changed under the commit mutex.
+            if !unsafe { bindings::nfo_nft_use_inc(uses) } {
+                return Err(EMFILE);
+            }
+            // SAFETY: The namespace is valid, being the context's.
+            kernel::error::to_result(unsafe { bindings::nf_ct_netns_get(net, ctx.family) })
+                // SAFETY: Counted above, under the same mutex.
+                .inspect_err(|_| unsafe { bindings::nfo_nft_use_dec(uses) })?;
+            // SAFETY: The area of the expression is ours, by the contract.
+            unsafe { (*private(expr)).flowtable = ft.as_ptr() };
             Ok(0)
         })
     }
@@ -673,7 +688,7 @@ impl<E: Expression> Adapter<E> {
     unsafe extern "C" fn activate(_ctx: *const bindings::nft_ctx, expr: *const bindings::nft_expr) {
         // SAFETY: By the contract; the count was given up by `deactivate` in the same transaction,
         // so that the flowtable has not gone, and its count has room for it.
-        unsafe { bindings::nfo_nft_use_inc_restore(&raw mut (*(*private(expr)).flowtable).use_) }
+        unsafe { bindings::nfo_nft_use_inc_restore(uses_of(flowtable_of(expr))) }
     }
 
     /// A rule will be gone, or is not to be after all; the phase tells which, and whether it was
@@ -688,9 +703,9 @@ impl<E: Expression> Adapter<E> {
         phase: bindings::nft_trans_phase,
     ) {
         // SAFETY: By the contract, the area holds the flowtable that `init` has found.
-        unsafe {
-            bindings::nf_tables_deactivate_flowtable(ctx, (*private(expr)).flowtable, phase);
-        }
+        let ft = unsafe { flowtable_of(expr) };
+        // SAFETY: By the contract; it was found under the commit mutex, which is held.
+        unsafe { bindings::nf_tables_deactivate_flowtable(ctx, ft.as_ptr(), phase) };
     }
 
     /// A rule is gone. What it referred to was given up by `deactivate`.
@@ -716,17 +731,17 @@ impl<E: Expression> Adapter<E> {
         _reset: bool,
     ) -> c_int {
         // SAFETY: By the contract; the name is a C string that the flowtable owns, and never
-        // changes. As much of it is read as it is long.
-        unsafe {
-            let name = (*(*private(expr)).flowtable).name;
-            let len = CStr::from_char_ptr(name).to_bytes_with_nul().len();
-            // CAST: Names are short.
-            let failed = bindings::nla_put(skb, ATTRIBUTE as c_int, len as c_int, name.cast());
-            if failed == 0 {
-                0
-            } else {
-                -1
-            }
+        // changes.
+        let name = unsafe { CStr::from_char_ptr((*flowtable_of(expr).as_ptr()).name) };
+        let name = name.to_bytes_with_nul();
+        // CAST: Names are short.
+        let (kind, len, name) = (ATTRIBUTE as c_int, name.len() as c_int, name.as_ptr());
+        // SAFETY: By the contract; as much of the name is read as it is long.
+        let failed = unsafe { bindings::nla_put(skb, kind, len, name.cast()) };
+        if failed == 0 {
+            0
+        } else {
+            -1
         }
     }
 
@@ -741,13 +756,13 @@ impl<E: Expression> Adapter<E> {
         ctx: *const bindings::nft_ctx,
         _expr: *const bindings::nft_expr,
     ) -> c_int {
-        // SAFETY: By the contract the context is valid, and has a chain.
-        unsafe {
-            if Family::from_raw((*ctx).family).is_none() {
-                return unsupported().to_errno();
-            }
-            bindings::nft_chain_validate_hooks((*ctx).chain, 1 << bindings::NFO_FORWARD_HOOK)
+        // SAFETY: By the contract the context is valid.
+        let (family, chain) = unsafe { ((*ctx).family, (*ctx).chain) };
+        if Family::from_raw(family).is_none() {
+            return unsupported().to_errno();
         }
+        // SAFETY: A context of a rule has a chain.
+        unsafe { bindings::nft_chain_validate_hooks(chain, 1 << bindings::NFO_FORWARD_HOOK) }
     }
 }
 
@@ -785,40 +800,48 @@ impl<E: Expression> Registration<E> {
         family: Family,
         module: &'static ThisModule,
     ) -> impl PinInit<Self, Error> {
+        let init = move |this: *mut Self| {
+            // SAFETY: The slot is valid for writes, by the contract of initialisers.
+            let (operations, kind) =
+                unsafe { (&raw mut (*this).operations, &raw mut (*this).kind) };
+            // Both fields are transparent.
+            let operations: *mut bindings::nft_expr_ops = operations.cast();
+            let kind: *mut bindings::nft_expr_type = kind.cast();
+            let size = (size_of::<bindings::nft_expr>() + size_of::<Private>())
+                .next_multiple_of(align_of::<u64>());
+            let callbacks = bindings::nft_expr_ops {
+                type_: kind,
+                // CAST: A small constant.
+                size: size as u32,
+                eval: Some(Adapter::<E>::eval),
+                init: Some(Adapter::<E>::init),
+                activate: Some(Adapter::<E>::activate),
+                deactivate: Some(Adapter::<E>::deactivate),
+                destroy: Some(Adapter::<E>::destroy),
+                validate: Some(Adapter::<E>::validate),
+                dump: Some(Adapter::<E>::dump),
+                ..Default::default()
+            };
+            // SAFETY: A field of the slot.
+            unsafe { operations.write(callbacks) };
+            let linked = bindings::nft_expr_type {
+                name: E::NAME.as_char_ptr(),
+                ops: operations,
+                policy: POLICY.0.as_ptr(),
+                maxattr: MAX_ATTRIBUTE,
+                owner: module.as_ptr(),
+                family: family.as_raw(),
+                ..Default::default()
+            };
+            // SAFETY: As above.
+            unsafe { kind.write(linked) };
+            // SAFETY: What C is given stays: the fields are pinned, the policy is static, and the
+            // name and the functions are the module's.
+            kernel::error::to_result(unsafe { bindings::nft_register_expr(kind) })
+        };
         // SAFETY: Initialises all fields, the marker being of no size, and fails only before the
-        // registration, when nothing refers to them. What C is given stays: the fields are pinned,
-        // the policy is static, and the name and the functions are the module's.
-        unsafe {
-            crate::compat::pin_init_from_closure(move |this: *mut Self| {
-                let operations = (&raw mut (*this).operations).cast::<bindings::nft_expr_ops>();
-                let kind = (&raw mut (*this).kind).cast::<bindings::nft_expr_type>();
-                let size = (size_of::<bindings::nft_expr>() + size_of::<Private>())
-                    .next_multiple_of(align_of::<u64>());
-                operations.write(bindings::nft_expr_ops {
-                    type_: kind,
-                    // CAST: A small constant.
-                    size: size as u32,
-                    eval: Some(Adapter::<E>::eval),
-                    init: Some(Adapter::<E>::init),
-                    activate: Some(Adapter::<E>::activate),
-                    deactivate: Some(Adapter::<E>::deactivate),
-                    destroy: Some(Adapter::<E>::destroy),
-                    validate: Some(Adapter::<E>::validate),
-                    dump: Some(Adapter::<E>::dump),
-                    ..Default::default()
-                });
-                kind.write(bindings::nft_expr_type {
-                    name: E::NAME.as_char_ptr(),
-                    ops: operations,
-                    policy: POLICY.0.as_ptr(),
-                    maxattr: MAX_ATTRIBUTE,
-                    owner: module.as_ptr(),
-                    family: family.as_raw(),
-                    ..Default::default()
-                });
-                kernel::error::to_result(bindings::nft_register_expr(kind))
-            })
-        }
+        // registration, when nothing refers to them.
+        unsafe { crate::compat::pin_init_from_closure(init) }
     }
 }
 

@@ -69,10 +69,9 @@ impl<C: Chain> Registration<C> {
                 };
                 // SAFETY: The slot is valid for writes and pinned until dropped, which unregisters.
                 // `who` is initialised already: fields are, in the order written here.
-                unsafe {
-                    slot.write(block);
-                    kernel::error::to_result(C::register(slot))
-                }
+                unsafe { slot.write(block) };
+                // SAFETY: As above.
+                kernel::error::to_result(unsafe { C::register(slot) })
             }),
         })
     }
@@ -87,16 +86,11 @@ impl<C: Chain> Registration<C> {
         event: c_ulong,
         info: *mut c_void,
     ) -> c_int {
+        let block: *mut Opaque<bindings::notifier_block> = block.cast();
+        let this = crate::compat::container_of!(block, Self, block);
+        // CAST: Event numbers are small.
         // SAFETY: By the contract.
-        unsafe {
-            let this = &*crate::compat::container_of!(
-                block.cast::<Opaque<bindings::notifier_block>>(),
-                Self,
-                block
-            );
-            // CAST: Event numbers are small.
-            this.who.notify(event as u32, info);
-        }
+        unsafe { (*this).who.notify(event as u32, info) };
         0
     }
 }

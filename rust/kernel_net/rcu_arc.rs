@@ -97,9 +97,10 @@ impl<T: Send + Sync> RcuArc<T> {
     /// Only for RCU, with the head of a node that has no references and that nobody can find.
     unsafe extern "C" fn free(head: *mut bindings::callback_head) {
         let head: *mut UnsafeCell<bindings::callback_head> = head.cast();
+        let node = crate::compat::container_of!(head, Node<T>, rcu);
         // SAFETY: By the contract, the head is the `rcu` field of a node from `KBox::into_raw`, and
         // nobody uses it any more.
-        drop(unsafe { KBox::from_raw(crate::compat::container_of!(head, Node<T>, rcu)) });
+        drop(unsafe { KBox::from_raw(node) });
     }
 }
 

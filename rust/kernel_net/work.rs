@@ -97,13 +97,11 @@ impl<T: Job> Worker<T> {
                     Self::trampoline::<3>,
                 ];
                 for (task, callback) in callbacks.into_iter().enumerate() {
+                    let item = slot.cast::<bindings::delayed_work>().wrapping_add(task);
                     // SAFETY: The slot is valid for writes, and pinned, as work items must be:
                     // timers and workqueues link them by address. There are as many items as
                     // callbacks, and each takes the item of its number in a `Worker<T>`.
-                    unsafe {
-                        let item = slot.cast::<bindings::delayed_work>().add(task);
-                        bindings::nfo_init_delayed_work(item, Some(callback));
-                    }
+                    unsafe { bindings::nfo_init_delayed_work(item, Some(callback)) };
                 }
             }),
             object <- object,
@@ -122,10 +120,9 @@ impl<T: Job> Worker<T> {
     /// packet path may kick for every packet, and pay for one atomic operation. A task that is
     /// running counts as not due, and runs again after `delay`. Any context.
     pub(crate) fn kick(&self, task: usize, delay: u32) {
+        let (queue, item) = (queue_of(task), self.item(task));
         // SAFETY: Initialised and pinned, by the type invariant, and cancelled before it is freed.
-        unsafe {
-            bindings::nfo_queue_delayed_work(queue_of(task), self.item(task), delay as usize)
-        };
+        unsafe { bindings::nfo_queue_delayed_work(queue, item, delay as usize) };
     }
 
     /// Makes a task run as soon as may be, also if it was due later (C: `mod_delayed_work`).
@@ -144,18 +141,13 @@ impl<T: Job> Worker<T> {
     ///
     /// Only for the workqueue, with the work item of this number of a live `Worker<T>`.
     unsafe extern "C" fn trampoline<const TASK: usize>(work: *mut bindings::work_struct) {
+        let delayed = crate::compat::container_of!(work, bindings::delayed_work, work);
+        let items: *mut Opaque<[bindings::delayed_work; TASKS]> = delayed.wrapping_sub(TASK).cast();
+        let this = crate::compat::container_of!(items, Self, work);
         // SAFETY: By the contract, the pointer is to the `work` within a `delayed_work`, which is
         // the item of this number in the `work` field of a `Worker<T>`. That is alive until its
         // drop has waited for us, and only shared references to it are made while it is.
-        let this = unsafe {
-            let delayed = crate::compat::container_of!(work, bindings::delayed_work, work);
-            let items = delayed.sub(TASK).cast::<[bindings::delayed_work; TASKS]>();
-            &*crate::compat::container_of!(
-                items.cast::<Opaque<[bindings::delayed_work; TASKS]>>(),
-                Self,
-                work
-            )
-        };
+        let this: &Self = unsafe { &*this };
         // If somebody has kicked meanwhile, the task is due already and this changes nothing.
         if let Some(delay) = T::run(this, TASK) {
             this.kick(TASK, delay);
@@ -165,12 +157,11 @@ impl<T: Job> Worker<T> {
 
 /// The workqueue of a task.
 fn queue_of(task: usize) -> *mut bindings::workqueue_struct {
-    // SAFETY: Set by the kernel before any module is loaded, and never changed.
-    unsafe {
-        match task {
-            0 => bindings::system_power_efficient_wq,
-            _ => bindings::nfo_unbound_wq(),
-        }
+    match task {
+        // SAFETY: Set by the kernel before any module is loaded, and never changed.
+        0 => unsafe { bindings::system_power_efficient_wq },
+        // SAFETY: As above.
+        _ => unsafe { bindings::nfo_unbound_wq() },
     }
 }
 

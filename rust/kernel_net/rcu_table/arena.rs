@@ -731,8 +731,7 @@ impl<T> Head<T> {
     /// `rcu` is embedded in one.
     pub(super) unsafe fn of(rcu: *mut bindings::callback_head) -> *const Self {
         let rcu: *mut UnsafeCell<bindings::callback_head> = rcu.cast();
-        // SAFETY: By the contract.
-        unsafe { crate::compat::container_of!(rcu, Self, rcu) }
+        crate::compat::container_of!(rcu, Self, rcu)
     }
 
     /// Where the object of a slot is.
