@@ -75,6 +75,8 @@ static const unsigned long NFO_RT6_FLAGS = offsetof(struct rt6_info, rt6i_flags)
 static const unsigned long NFO_FIB6_NODE = offsetof(struct fib6_info, fib6_node);
 static const unsigned long NFO_FIB6_FLAGS = offsetof(struct fib6_info, fib6_flags);
 static const unsigned long NFO_FIB6_NODE_SERNUM = offsetof(struct fib6_node, fn_sernum);
+/* And the one that says on which CPU's list an instance is. */
+static const unsigned long NFO_NAPI_LIST_OWNER = offsetof(struct napi_struct, list_owner);
 static const unsigned int NFO_RTF_EXPIRES = RTF_EXPIRES;
 static const unsigned int NFO_NUD_VALID = NUD_VALID;
 static const unsigned int NFO_NUD_LIVE = NUD_CONNECTED | NUD_DELAY | NUD_PROBE;
@@ -181,7 +183,7 @@ extern unsigned int nfo_hardware_after;
 void nfo_napi_add(struct net_device *dev, struct napi_struct *napi,
 		  int (*poll)(struct napi_struct *, int));
 void nfo_napi_del(struct napi_struct *napi);
-void nfo_napi_schedule(struct napi_struct *napi);
+bool nfo_napi_claim(struct napi_struct *napi);
 void *nfo_this_cpu_ptr(void __percpu *area);
 void *nfo_per_cpu_ptr(void __percpu *area, unsigned int cpu);
 unsigned int nfo_next_cpu(unsigned int from);

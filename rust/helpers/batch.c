@@ -18,9 +18,10 @@ void nfo_napi_del(struct napi_struct *napi)
 	__netif_napi_del(napi);
 }
 
-void nfo_napi_schedule(struct napi_struct *napi)
+/* Leaves one that is scheduled alone: the second half alone would have it polled once more. */
+bool nfo_napi_claim(struct napi_struct *napi)
 {
-	napi_schedule(napi);
+	return !napi_is_scheduled(napi) && napi_schedule(napi);
 }
 
 void *nfo_this_cpu_ptr(void __percpu *area)

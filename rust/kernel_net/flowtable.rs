@@ -137,7 +137,7 @@ pub(crate) trait Type: Send + Sync + Sized + 'static {
     fn batches(&self) -> Option<&Batches<Self>>;
 
     /// What is known of a packet that waits.
-    type Hint: Copy;
+    type Hint: Copy + Send;
 
     /// Has memory fetch what is needed first of a packet, if that may wait. Softirq, under RCU.
     fn foresee(&self, family: Family, skb: &Skb<'_>, rcu: ReadSide<'_>) -> Option<Self::Hint>;

@@ -33,6 +33,8 @@
 //! queue for all flowtables of a namespace, so that this also holds when one takes the place of
 //! another.
 //!
+//! The exception is a CPU that has just come back from the dead: see below.
+//!
 //! A packet that is served, and so goes on into the stack, may come by a hook once more, by a VLAN
 //! device above for instance. The packets behind it in the queue came later: it does not wait for
 //! them.
@@ -45,16 +47,45 @@
 //!
 //! # Context and locking
 //!
-//! The queue of a CPU is used in softirq, or with bottom halves disabled, on that CPU only; when the
-//! CPU goes away its NAPI instance moves to another one, and nobody else uses the queue. Packets wait
-//! with nothing but a pointer to their device and flowtable: who takes a device out of a flowtable
-//! waits for the queues, as does who frees the flowtable.
+//! Queues are used in softirq, or with bottom halves disabled. Packets wait with nothing but a pointer
+//! to their device and flowtable: who takes a device out of a flowtable waits for the queues, as does
+//! who frees the flowtable.
+//!
+//! # Whose a queue is
+//!
+//! Each CPU puts packets into its own queue only. But when a CPU dies that has some left, the kernel
+//! moves its NAPI instances to another one (C: `dev_cpu_dead`), which serves the queue in its place,
+//! some time later: the first one may be back by then, and get packets. So a queue belongs to the CPU
+//! on whose list its instance is, which the kernel notes in the instance (C: `list_owner`):
+//!
+//! | list | who uses the queue |
+//! |---|---|
+//! | none | nobody; it is empty. Its own CPU may claim it: it schedules the instance |
+//! | of its own CPU | that one, until its poll function completes the instance |
+//! | of another CPU | that one, in its poll function. The own one leaves the queue alone |
+//!
+//! The own CPU looks at the note before each use, with bottom halves disabled, which is one load and no
+//! lock:
+//!
+//! - If it finds itself there, it has scheduled the instance and has not completed it since; or it has
+//!   got the instance from another CPU that is dead. Nobody else takes an instance off the list of a
+//!   CPU that lives. The list is only changed by this CPU, and by the one that buries it, which is done
+//!   with that before this one comes back.
+//! - If it finds nobody, it may still be too early: another CPU is about to complete the instance. It
+//!   claims the queue by an atomic operation that succeeds only if nobody has the instance scheduled
+//!   (C: `napi_schedule_prep`), and which sees all that was done until the instance was completed.
+//! - If it finds another CPU, or the claim fails, its packet does not wait, nor does it have the queue
+//!   served. So what a CPU gets at once after its return may overtake what it left behind when it died.
+//!
+//! A poll function completes the instance when the queue is empty, and does not touch the queue any
+//! more then. The functions on the queue are the same on both CPUs; those who only read, the two
+//! counters, read atomics.
 //!
 //! C headers: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h),
 //! [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
 use super::{
-    content,
+    live,
     options,
     Type, //
 };
@@ -74,16 +105,15 @@ use crate::kernel_net::rcu::{
     ReadSide, //
 };
 use crate::kernel_net::skb::Skb;
-use core::cell::{
-    Cell,
-    UnsafeCell, //
-};
+use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::ptr::{
     self,
     NonNull, //
 };
 use core::sync::atomic::{
+    AtomicBool,
+    AtomicI32,
     AtomicU32,
     Ordering::{
         Acquire,
@@ -108,16 +138,19 @@ struct Packet<T: Type> {
 /// # Invariants
 ///
 /// The first `len` of `packets` are initialised. Their flowtables have content `T`, and stay until
-/// somebody has seen `len` to be zero, or `served` to have changed.
+/// somebody has seen `len` to be zero, or `served` to have changed. All but the instance is changed only
+/// by the CPU that the queue belongs to: see the module documentation. While `len` is not zero there is
+/// one, since the instance is scheduled.
 #[repr(C)]
 struct Queue<T: Type> {
     napi: UnsafeCell<bindings::napi_struct>,
-    /// Written by the CPU only.
+    /// The CPU whose packets it takes. Does not change.
+    cpu: AtomicI32,
     len: AtomicU32,
     /// How many times it was emptied.
     served: AtomicU32,
     /// Its packets are being served.
-    busy: Cell<bool>,
+    busy: AtomicBool,
     packets: UnsafeCell<[MaybeUninit<Packet<T>>; LEN]>,
 }
 
@@ -147,11 +180,10 @@ impl Guard {
         flowtable: *mut bindings::nf_flowtable,
     ) -> Result<Self> {
         let mut ops = KBox::new(ops, GFP_KERNEL)?;
-        // SAFETY: The device is valid, and so is its namespace; the operations stay in their box until
-        // they are unregistered.
-        kernel::error::to_result(unsafe {
-            bindings::nf_register_net_hook(bindings::nfo_dev_net(ops.dev), &raw mut *ops)
-        })?;
+        // SAFETY: The device is valid.
+        let net = unsafe { bindings::nfo_dev_net(ops.dev) };
+        // SAFETY: So is its namespace; the operations stay in their box until they are unregistered.
+        kernel::error::to_result(unsafe { bindings::nf_register_net_hook(net, &raw mut *ops) })?;
         // INVARIANT: Just registered.
         Ok(Self { ops, flowtable })
     }
@@ -159,11 +191,10 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // SAFETY: Registered, and the device valid, by the type invariant.
-        unsafe {
-            let net = bindings::nfo_dev_net(self.ops.dev);
-            bindings::nf_unregister_net_hook(net, &raw const *self.ops);
-        }
+        // SAFETY: The device is valid, by the type invariant.
+        let net = unsafe { bindings::nfo_dev_net(self.ops.dev) };
+        // SAFETY: Registered, by the type invariant.
+        unsafe { bindings::nf_unregister_net_hook(net, &raw const *self.ops) };
         // Who lists hooks reads them under RCU.
         synchronize_rcu();
     }
@@ -180,27 +211,22 @@ struct Queues<T: Type> {
     area: NonNull<Queue<T>>,
 }
 
-// SAFETY: The area may be freed by any task. Packets are not sent to other CPUs: queues are used by
-// their own ones only.
+// SAFETY: The area may be freed by any task. A packet that waits is served by another CPU than the one
+// that put it in, if that one has died; skbs and flowtables belong to no CPU, and hints are plain values.
 unsafe impl<T: Type> Send for Queues<T> {}
-// SAFETY: Each CPU uses its own queue, with bottom halves disabled; others read the two counters, which
-// are atomic.
+// SAFETY: A queue is used by one CPU at a time, with bottom halves disabled: see the module
+// documentation. Others read the counters, which are atomic, and the owner of the instance, which is one
+// word.
 unsafe impl<T: Type> Sync for Queues<T> {}
 
 impl<T: Type> Queues<T> {
     /// Empty ones. Process context; may sleep.
     fn new() -> Result<Self> {
         let size = size_of::<Queue<T>>();
+        let (align, gfp) = (align_of::<Queue<T>>(), bindings::NFO_GFP_KERNEL);
         // SAFETY: Any size and alignment may be asked for.
-        let area = NonNull::new(unsafe {
-            bindings::pcpu_alloc_noprof(
-                size,
-                align_of::<Queue<T>>(),
-                false,
-                bindings::NFO_GFP_KERNEL,
-            )
-        })
-        .ok_or(ENOMEM)?;
+        let area = unsafe { bindings::pcpu_alloc_noprof(size, align, false, gfp) };
+        let area = NonNull::new(area).ok_or(ENOMEM)?;
         // SAFETY: May be called in process context.
         let Some(device) = NonNull::new(unsafe { bindings::alloc_netdev_dummy(0) }) else {
             // SAFETY: Just allocated.
@@ -214,11 +240,12 @@ impl<T: Type> Queues<T> {
             area: area.cast(),
         };
         for cpu in cpus() {
+            let queue = this.of(cpu);
+            // CAST: There are not that many CPUs; C has it so, too.
+            queue.cpu.store(cpu as i32, Relaxed);
+            let (device, napi) = (device.as_ptr(), queue.napi.get());
             // SAFETY: The queue stays where it is until the instance is deleted.
-            unsafe {
-                let napi = this.of(cpu).napi.get();
-                bindings::nfo_napi_add(device.as_ptr(), napi, Some(Queue::<T>::poll));
-            }
+            unsafe { bindings::nfo_napi_add(device, napi, Some(Queue::<T>::poll)) };
         }
         Ok(this)
     }
@@ -246,11 +273,10 @@ impl<T: Type> Drop for Queues<T> {
             unsafe { bindings::nfo_napi_del(self.of(cpu).napi.get()) };
         }
         synchronize_rcu();
-        // SAFETY: Made by `new`; nobody has either any more, after a grace period without guards.
-        unsafe {
-            bindings::free_netdev(self.device.as_ptr());
-            bindings::free_percpu(self.area.as_ptr().cast());
-        }
+        // SAFETY: Made by `new`; nobody has it any more, after a grace period without guards.
+        unsafe { bindings::free_netdev(self.device.as_ptr()) };
+        // SAFETY: As above.
+        unsafe { bindings::free_percpu(self.area.as_ptr().cast()) };
     }
 }
 
@@ -304,27 +330,27 @@ impl<T: Type> Batches<T> {
         // SAFETY: By the contract the packet is ours.
         let packet = unsafe { Skb::from_raw(skb) };
         // A packet that is being served may come by another hook.
-        let serving = queue.busy.get();
+        let serving = queue.busy.load(Relaxed);
         // SAFETY: The packet is valid, and RCU held.
         if !serving && unsafe { bindings::nfo_skb_can_wait(skb.as_ptr()) } {
             if let Some(hint) = this.foresee(family, &packet, rcu) {
-                core::mem::forget(packet);
-                let packet = Packet {
-                    skb,
-                    flowtable,
-                    family,
-                    hint,
-                };
-                // SAFETY: Bottom halves are disabled on this CPU, and nobody is serving the queue. The
-                // flowtable's hook is registered, or was when this section of RCU began: who frees
-                // it waits for the section, and then for the queue.
-                unsafe { queue.push(packet) };
-                return bindings::NF_STOLEN;
+                if queue.claim() {
+                    core::mem::forget(packet);
+                    let packet = Packet {
+                        skb,
+                        flowtable,
+                        family,
+                        hint,
+                    };
+                    // SAFETY: Bottom halves are disabled on this CPU, whose queue it is, and nobody is
+                    // serving it. The flowtable's hook is registered, or was when this section of RCU
+                    // began: who frees it waits for the section, and then for the queue.
+                    unsafe { queue.push(packet) };
+                    return bindings::NF_STOLEN;
+                }
             }
         }
-        if !serving {
-            queue.serve();
-        }
+        queue.catch_up();
         // SAFETY: By the contract the flowtable is live.
         this.hook(family, unsafe { options(flowtable) }, packet, rcu)
             .into_raw()
@@ -343,9 +369,7 @@ impl<T: Type> Batches<T> {
         // SAFETY: By the contract; the hook is unregistered before the area is freed, a grace period
         // later.
         let queue: &Queue<T> = unsafe { &*bindings::nfo_this_cpu_ptr(private).cast() };
-        if queue.len.load(Relaxed) != 0 && !queue.busy.get() {
-            queue.serve();
-        }
+        queue.catch_up();
         bindings::NF_ACCEPT
     }
 
@@ -413,7 +437,7 @@ impl<T: Type> Batches<T> {
 }
 
 impl<T: Type> Queue<T> {
-    /// Serves the queue of a NAPI instance.
+    /// Serves the queue of a NAPI instance: on the CPU of the queue, or on another one when that has died.
     ///
     /// # Safety
     ///
@@ -421,22 +445,49 @@ impl<T: Type> Queue<T> {
     unsafe extern "C" fn poll(napi: *mut bindings::napi_struct, _budget: c_int) -> c_int {
         // SAFETY: The instance is the first field of a queue, which lives longer.
         let queue = unsafe { &*napi.cast::<Self>() };
-        // Before the queue is empty, so that who puts something in afterwards schedules it anew.
-        // What it has done others had on their budget.
+        // Not from within itself: softirqs are not interrupted by softirqs.
+        queue.serve();
+        // The queue is empty, and may be anybody's from here on. What was done here others had on their
+        // budget.
         // SAFETY: Called from its poll function.
         unsafe { bindings::napi_complete_done(napi, 0) };
-        if !queue.busy.get() {
-            queue.serve();
-        }
         0
+    }
+
+    /// Whether the queue belongs to its own CPU. Only there, with bottom halves disabled.
+    #[inline(always)]
+    fn is_ours(&self) -> bool {
+        let owner: *const AtomicI32 = self.napi.get().cast_const().cast();
+        let owner = owner.wrapping_byte_add(bindings::NFO_NAPI_LIST_OWNER);
+        // SAFETY: A field of that type in the instance, which is valid; it may change at any time.
+        unsafe { &*owner }.load(Relaxed) == self.cpu.load(Relaxed)
+    }
+
+    /// Makes the queue belong to its own CPU, if nobody has it: then it will be served, after what is
+    /// on the CPU's list now. Whether it does. Only there, with bottom halves disabled, and not while it
+    /// is being served.
+    #[inline(always)]
+    fn claim(&self) -> bool {
+        // SAFETY: The instance is enabled, and softirqs of this CPU run it.
+        self.is_ours() || unsafe { bindings::nfo_napi_claim(self.napi.get()) }
+    }
+
+    /// Serves the packets that wait, unless that is being done, here or elsewhere. Only on the CPU of
+    /// the queue, with bottom halves disabled.
+    #[inline(always)]
+    fn catch_up(&self) {
+        if self.len.load(Relaxed) != 0 && !self.busy.load(Relaxed) && self.is_ours() {
+            self.serve();
+        }
     }
 
     /// Adds a packet, and serves the queue if it is full.
     ///
     /// # Safety
     ///
-    /// Only on the CPU of the queue, with bottom halves disabled, and not while it is being served. The
-    /// packet is given away; its flowtable has content `T`, and who frees it waits for the queue.
+    /// Only on the CPU of the queue, to which it belongs, with bottom halves disabled, and not while it
+    /// is being served. The packet is given away; its flowtable has content `T`, and who frees it waits
+    /// for the queue.
     unsafe fn push(&self, packet: Packet<T>) {
         let len = self.len.load(Relaxed);
         // SAFETY: By the contract nobody else uses the array.
@@ -445,55 +496,49 @@ impl<T: Type> Queue<T> {
             place.write(packet);
             self.len.store(len + 1, Relaxed);
         }
-        if len == 0 {
-            // SAFETY: The instance is enabled, and softirqs of this CPU run it.
-            unsafe { bindings::nfo_napi_schedule(self.napi.get()) };
-        }
         if len as usize + 1 >= LEN {
             self.serve();
         }
     }
 
-    /// Serves the packets that wait, in the order in which they came. On the CPU of the queue, with bottom
-    /// halves disabled, and not while it is being served.
+    /// Serves the packets that wait, in the order in which they came. On the CPU that the queue belongs
+    /// to, with bottom halves disabled, and not while it is being served.
     #[inline(never)]
     fn serve(&self) {
         let len = self.len.load(Relaxed) as usize;
         if len == 0 {
             return;
         }
-        self.busy.set(true);
+        self.busy.store(true, Relaxed);
         let guard = crate::compat::sync::rcu::read_lock();
         let rcu = ReadSide::of(&guard);
-        // SAFETY: Nobody puts anything in while `busy` is set, and as many are initialised, by the type
-        // invariant.
-        let packets: &[Packet<T>] = unsafe {
-            let packets = (*self.packets.get()).get(..len).unwrap_or(&[]);
-            &*(ptr::from_ref(packets) as *const [Packet<T>])
-        };
+        // SAFETY: The queue belongs to this CPU, which puts nothing in while `busy` is set.
+        let packets = unsafe { &*self.packets.get() }.get(..len).unwrap_or(&[]);
+        // SAFETY: As many are initialised, by the type invariant.
+        let packets: &[Packet<T>] = unsafe { &*(ptr::from_ref(packets) as *const [Packet<T>]) };
         // As good as always all of them are of the same flowtable.
         for packets in packets.chunk_by(|a, b| a.flowtable == b.flowtable) {
             let [first, ..] = packets else { break };
             // SAFETY: The flowtable is live, by the type invariant.
-            let this = unsafe { &**content::<T>(first.flowtable) };
+            let this: &T = unsafe { live(first.flowtable) };
             this.approach(packets.iter().map(|packet| packet.hint), rcu);
         }
         for packet in packets {
-            // SAFETY: As above. The packet is ours, and given on here, once.
-            unsafe {
-                let this = &**content::<T>(packet.flowtable);
-                let options = options(packet.flowtable);
-                let skb = Skb::from_raw(packet.skb);
-                if this.hook(packet.family, options, skb, rcu).into_raw() == bindings::NF_ACCEPT {
-                    bindings::nfo_skb_receive(packet.skb.as_ptr());
-                }
+            let ft = packet.flowtable;
+            // SAFETY: As above.
+            let (this, options): (&T, _) = unsafe { (live(ft), options(ft)) };
+            // SAFETY: The packet is ours, and given on here, once.
+            let skb = unsafe { Skb::from_raw(packet.skb) };
+            if this.hook(packet.family, options, skb, rcu).into_raw() == bindings::NF_ACCEPT {
+                // SAFETY: As above: the hook has given it back.
+                unsafe { bindings::nfo_skb_receive(packet.skb.as_ptr()) };
             }
         }
         // Both pair with those of `wait`: what they were for is done.
         self.len.store(0, Release);
         self.served
             .store(self.served.load(Relaxed).wrapping_add(1), Release);
-        self.busy.set(false);
+        self.busy.store(false, Relaxed);
     }
 }
 
