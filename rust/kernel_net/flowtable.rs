@@ -286,7 +286,7 @@ impl<T: Type> Adapter<T> {
         let (family, ft) = (family_of::<FAMILY>(), private.cast());
         // SAFETY: By the contract: the flowtable is freed only after a grace period without its hooks,
         // which run under RCU.
-        let (this, options, rcu) = unsafe { (live::<T>(ft), options(ft), ReadSide::new()) };
+        let (options, this, rcu) = unsafe { (options(ft), live::<T>(ft), ReadSide::new()) };
         // SAFETY: By the contract the hook has a packet, and it is the hook's own.
         let skb = unsafe { Skb::from_raw(NonNull::new_unchecked(skb)) };
         this.hook(family, options, skb, rcu).into_raw()
