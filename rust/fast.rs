@@ -287,8 +287,8 @@ fn look_again(next_hop: &NextHop, now: u32, rcu: ReadSide<'_>) -> Check {
 /// beginning.
 #[cold]
 #[inline(never)]
-fn sum_of(skb: &mut Writable<'_>, len: u32) -> Transport {
-    match skb.summed() {
+fn sum_of(mut skb: Writable<'_>, len: u32) -> (Writable<'_>, Transport) {
+    let how = match skb.summed() {
         Summed::Partial => Transport::of(Sums {
             partial: true,
             starts_here: skb.sum_start() == len as usize,
@@ -299,7 +299,8 @@ fn sum_of(skb: &mut Writable<'_>, len: u32) -> Transport {
             Transport::Whole
         }
         Summed::None | Summed::Unnecessary => Transport::Whole,
-    }
+    };
+    (skb, how)
 }
 
 /// A shape of which all is to be read.
@@ -423,9 +424,8 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     if !direction.state.forwards() {
         return bypass(skb, Bypass::FlowOver);
     }
-    let status = direction.conn.status();
-    if !status.is_settled() {
-        if status.is_dying() {
+    if !direction.conn.status().is_settled() {
+        if direction.conn.status().is_dying() {
             FlowTable::end(table, found, Teardown::ConnectionGone, now, rcu);
             return Verdict::accept(skb);
         }
@@ -490,11 +490,10 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     if direction.is_worth_refreshing(deadline) {
         refresh(found, skb.linear(), at, deadline, now);
     }
-    let how = if skb.is_simply_summed() {
-        Transport::Whole
-    } else {
-        sum_of(&mut skb, at.wrapping_add(F::HEADER_LEN))
-    };
+    let mut how = Transport::Whole;
+    if !skb.is_simply_summed() {
+        (skb, how) = sum_of(skb, at.wrapping_add(F::HEADER_LEN));
+    }
     if AROUND != NOTHING {
         skb.set_vlan_tag(None);
     }

@@ -62,13 +62,15 @@ pub(crate) enum Station {
     Bridged(ARef<Neighbour>, Mac),
     /// The far end of a session.
     Fixed(Mac),
+    /// The far end of a session, behind a bridge.
+    Behind(Mac),
 }
 
 impl Station {
     fn neighbour(&self) -> Option<&Neighbour> {
         match self {
             Station::Neighbour(neighbour) | Station::Bridged(neighbour, _) => Some(neighbour),
-            Station::Fixed(_) => None,
+            Station::Fixed(_) | Station::Behind(_) => None,
         }
     }
 
@@ -82,7 +84,19 @@ impl Station {
     fn is_where_it_was(&self) -> bool {
         match self {
             Station::Bridged(neighbour, address) => neighbour.ethernet_address() == *address,
-            Station::Neighbour(_) | Station::Fixed(_) => true,
+            Station::Neighbour(_) | Station::Fixed(_) | Station::Behind(_) => true,
+        }
+    }
+
+    /// What there is to check of one that is behind a bridge.
+    #[inline(never)]
+    fn check_bridged(&self, learned: &Option<Learned>, now: u32) -> Check {
+        if learned.as_ref().is_some_and(Learned::is_outdated) {
+            Check::Unsure
+        } else if !self.is_where_it_was() {
+            Check::PathChanged
+        } else {
+            self.neighbour().map_or(Check::Good, |n| Check::of(n, now))
         }
     }
 
@@ -91,7 +105,9 @@ impl Station {
     fn word(&self) -> u64 {
         match self {
             Station::Neighbour(neighbour) => neighbour.ethernet_word(),
-            Station::Bridged(_, [a, b, c, d, e, f]) | Station::Fixed([a, b, c, d, e, f]) => {
+            Station::Bridged(_, [a, b, c, d, e, f])
+            | Station::Fixed([a, b, c, d, e, f])
+            | Station::Behind([a, b, c, d, e, f]) => {
                 u64::from_ne_bytes([*a, *b, *c, *d, *e, *f, 0, 0])
             }
         }
@@ -102,7 +118,9 @@ impl Station {
     pub(crate) fn address(&self) -> Mac {
         match self {
             Station::Neighbour(neighbour) => neighbour.ethernet_address(),
-            Station::Bridged(_, address) | Station::Fixed(address) => *address,
+            Station::Bridged(_, address) | Station::Fixed(address) | Station::Behind(address) => {
+                *address
+            }
         }
     }
 }
@@ -330,7 +348,8 @@ impl NextHop {
         let identity = |n: Option<&Neighbour>| n.map_or(ptr::null(), ptr::from_ref);
         let station = |hop: &Self| match &hop.link {
             Link::Ethernet {
-                station: Station::Bridged(_, address) | Station::Fixed(address),
+                station:
+                    Station::Bridged(_, address) | Station::Fixed(address) | Station::Behind(address),
                 ..
             } => Some(*address),
             _ => None,
@@ -364,11 +383,8 @@ impl NextHop {
     /// What is left to check of ways that are not plain.
     #[inline(never)]
     fn check_more(&self, now: u32, rcu: ReadSide<'_>) -> Check {
-        if self.bridged.as_ref().is_some_and(Learned::is_outdated) {
-            return Check::Unsure;
-        }
         match &self.framed {
-            Some(framed) => framed.check(now),
+            Some(framed) => framed.check(&self.bridged, now),
             None => match self.check_wrapped(now, rcu) {
                 Check::Good if self.policed => Check::Policed,
                 check => check,
@@ -427,10 +443,13 @@ impl NextHop {
     #[inline(never)]
     fn transmit_more(&self, mut skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         match &self.framed {
-            Some(framed) if framed.takes(&skb) => match framed.wrap(&mut skb) {
-                Ok(()) => self.send(skb, count, rcu),
-                Err(why) => count.lost(why),
-            },
+            Some(framed) if framed.takes(&skb) => {
+                if framed.wrap(&mut skb) {
+                    self.send(skb, count, rcu);
+                } else {
+                    count.lost(framed.why_not(&skb));
+                }
+            }
             _ => self.transmit_wrapped(skb, count, rcu),
         }
     }

@@ -354,7 +354,7 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
     });
     let session = match &hop.link {
         Link::Ethernet {
-            station: Station::Fixed(address),
+            station: Station::Fixed(address) | Station::Behind(address),
             ..
         } => Some(*address),
         _ => None,
@@ -577,6 +577,7 @@ impl<'rcu> Way<'rcu> {
         };
         let link = if device.is_ethernet() {
             let station = match (self.session, self.neighbour) {
+                (Some(station), _) if self.bridged => Station::Behind(station),
                 (Some(station), _) => Station::Fixed(station),
                 (None, Some(neighbour)) if self.bridged => {
                     let address = neighbour.ethernet_address();

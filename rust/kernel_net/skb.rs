@@ -41,6 +41,7 @@ mod writable;
 use crate::bindings;
 use crate::kernel_net::neighbour::Mac;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::slice;
 pub(crate) use writable::Writable;
@@ -283,19 +284,21 @@ impl<'a> Skb<'a> {
     /// gets a new buffer for its linear piece.
     #[inline(always)]
     pub(crate) fn make_writable(
-        mut self,
+        self,
         len: u32,
         headroom: u32,
         decrypted: Decrypted,
     ) -> Result<Writable<'a>, (Self, Unwritable)> {
         if !self.is_ordinary() {
-            if let Err(why) = self.disentangle(len, decrypted) {
+            // SAFETY: The packet is ours.
+            if let Err(why) = unsafe { Self::disentangle(self.raw, len, decrypted) } {
                 return Err((self, why));
             }
         }
         // Computed only now: what comes before may have moved the bytes.
         if self.headroom() < headroom as usize {
-            if let Err(why) = self.make_room(headroom) {
+            // SAFETY: As above.
+            if let Err(why) = unsafe { Self::make_room(self.raw, headroom) } {
                 return Err((self, why));
             }
         }
@@ -319,32 +322,53 @@ impl<'a> Skb<'a> {
     }
 
     /// Ends the sharing of the first `len` bytes with clones.
+    ///
+    /// Of the packet as a pointer, so that it need not be in memory before this is called.
+    ///
+    /// # Safety
+    ///
+    /// It is that of an [`Skb`], which the caller has for himself.
     #[cold]
-    fn disentangle(&mut self, len: u32, decrypted: Decrypted) -> Result<(), Unwritable> {
-        if decrypted == Decrypted::Refuse && self.is_decrypted() {
+    unsafe fn disentangle(
+        raw: NonNull<bindings::sk_buff>,
+        len: u32,
+        decrypted: Decrypted,
+    ) -> Result<(), Unwritable> {
+        // SAFETY: By the contract; it goes on to be the caller's.
+        let skb = ManuallyDrop::new(unsafe { Self::from_raw(raw) });
+        if decrypted == Decrypted::Refuse && skb.is_decrypted() {
             return Err(Unwritable::Decrypted);
         }
-        if self.get().cloned() == 0 {
+        if skb.get().cloned() == 0 {
             return Ok(());
         }
-        if self.is_shared() {
+        if skb.is_shared() {
             return Err(Unwritable::Shared);
         }
         // SAFETY: Valid by the type invariant, and held by nobody else, since the buffer may be replaced.
-        match unsafe { bindings::skb_ensure_writable(self.raw.as_ptr(), len) } {
+        match unsafe { bindings::skb_ensure_writable(raw.as_ptr(), len) } {
             0 => Ok(()),
             _ => Err(Unwritable::NoMemory),
         }
     }
 
     /// Makes room before the packet.
+    ///
+    /// # Safety
+    ///
+    /// As of [`Self::disentangle`].
     #[cold]
-    fn make_room(&mut self, headroom: u32) -> Result<(), Unwritable> {
-        if self.is_shared() {
+    unsafe fn make_room(
+        raw: NonNull<bindings::sk_buff>,
+        headroom: u32,
+    ) -> Result<(), Unwritable> {
+        // SAFETY: As in `disentangle`.
+        let skb = ManuallyDrop::new(unsafe { Self::from_raw(raw) });
+        if skb.is_shared() {
             return Err(Unwritable::Shared);
         }
         // SAFETY: As in `disentangle`.
-        match unsafe { bindings::nfo_skb_cow_head(self.raw.as_ptr(), headroom) } {
+        match unsafe { bindings::nfo_skb_cow_head(raw.as_ptr(), headroom) } {
             0 => Ok(()),
             _ => Err(Unwritable::NoMemory),
         }

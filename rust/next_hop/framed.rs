@@ -4,6 +4,7 @@
 //! perhaps that of a PPPoE session, and beside the packet perhaps a VLAN tag. That is what a router
 //! has on its ways to a switch, a bridge or a provider, so its packets need not look at each part.
 
+use super::learned::Learned;
 use super::{
     Check,
     Link,
@@ -69,34 +70,41 @@ impl Framed {
 
     /// As [`NextHop::check`](super::NextHop::check), of what is special to these ways.
     #[inline(always)]
-    pub(super) fn check(&self, now: u32) -> Check {
+    pub(super) fn check(&self, learned: &Option<Learned>, now: u32) -> Check {
         match &self.station {
             Station::Neighbour(neighbour) => Check::of(neighbour, now),
-            Station::Bridged(neighbour, _) if self.station.is_where_it_was() => {
-                Check::of(neighbour, now)
-            }
-            Station::Bridged(..) => Check::PathChanged,
             Station::Fixed(_) => Check::Good,
+            Station::Bridged(..) | Station::Behind(_) => self.station.check_bridged(learned, now),
         }
     }
 
-    /// Puts the headers in front of a packet. An error costs the packet.
+    /// Puts the headers in front of a packet. False if that failed, which costs the packet: see
+    /// [`Self::why_not`].
     ///
     /// Not for what is to be segmented, where there is a session: see [`Self::takes`].
     #[inline(always)]
-    pub(super) fn wrap(&self, skb: &mut Writable<'_>) -> Result<(), Loss> {
+    pub(super) fn wrap(&self, skb: &mut Writable<'_>) -> bool {
         if let Some(header) = self.session {
-            let header = encap::with_length(header, skb.len()).ok_or(Loss::Length)?;
+            let Some(header) = encap::with_length(header, skb.len()) else {
+                return false;
+            };
             if !skb.push_header(header, encap::PPPOE) {
-                return Err(Loss::Header);
+                return false;
             }
         }
         if self.tag.is_some() {
             skb.set_vlan_tag(self.tag);
         }
-        match skb.push_ethernet(self.station.word(), self.tail) {
-            true => Ok(()),
-            false => Err(Loss::Header),
+        skb.push_ethernet(self.station.word(), self.tail)
+    }
+
+    /// Why a packet could not be wrapped.
+    #[cold]
+    pub(super) fn why_not(&self, skb: &Skb<'_>) -> Loss {
+        let length = self.session.and_then(|header| encap::with_length(header, skb.len()));
+        match self.session.is_some() && length.is_none() {
+            true => Loss::Length,
+            false => Loss::Header,
         }
     }
 

@@ -147,15 +147,11 @@ impl NextHop {
                 return Check::PathChanged;
             }
         }
-        let neighbour = match &self.link {
-            Link::Ethernet { station, .. } if !station.is_where_it_was() => {
-                return Check::PathChanged;
-            }
-            Link::Ethernet { station, .. } => station.neighbour(),
-            Link::Other { neighbour } => Some(&**neighbour),
-            Link::None | Link::Transform => None,
-        };
-        neighbour.map_or(Check::Good, |neighbour| Check::of(neighbour, now))
+        match &self.link {
+            Link::Ethernet { station, .. } => station.check_bridged(&self.bridged, now),
+            Link::Other { neighbour } => Check::of(neighbour, now),
+            Link::None | Link::Transform => Check::Good,
+        }
     }
 
     /// What [`Self::transmit`] is for these ways.
