@@ -126,7 +126,7 @@ impl<F: Stored> Flows<F> {
     fn new(account: &Account) -> impl PinInit<Self, Error> {
         let (mine, theirs) = (account.clone(), account.clone());
         try_pin_init!(Self {
-            table <- RcuTable::new(F::secret(secret), mine),
+            table <- RcuTable::new(|| F::secret(secret), mine),
             tunnels <- Tunnels::new(theirs),
             visited: AtomicU32::new(seconds()),
             hurry: AtomicBool::new(false),
@@ -378,7 +378,7 @@ impl FlowTable {
     ) -> Result<u32, InsertError<M>> {
         let flows = F::flows(this);
         let result = flows.insert(keys, make, rcu);
-        if flows.table.is_crowded(rcu) {
+        if flows.table.needs_resize(rcu) {
             this.kick_now(GARBAGE);
         } else {
             this.kick(GARBAGE, HZ);

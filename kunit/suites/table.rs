@@ -10,6 +10,13 @@ mod tests {
     use crate::kernel_net::memory::Account;
     use crate::kernel_net::rcu::ReadSide;
     use crate::kernel_net::rcu_table::*;
+    use crate::kernel_net::time;
+    use core::ptr;
+    use core::sync::atomic::{
+        AtomicPtr,
+        AtomicU32,
+        Ordering::Relaxed, //
+    };
     use kernel::prelude::*;
 
     /// Something with two keys, the second of which is the first with all bits inverted.
@@ -34,6 +41,11 @@ mod tests {
         }
 
         fn hash(secret: &u32, key: &u32) -> u32 {
+            look_on();
+            if *secret == KNOWN {
+                // Whoever knows it has chosen keys well: all are in each other's way.
+                return (key & 0x7) + 8;
+            }
             let hash = (key ^ secret).wrapping_mul(0x85eb_ca6b);
             let hash = (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35);
             hash ^ hash >> 16
@@ -42,8 +54,58 @@ mod tests {
 
     type Table = RcuTable<Toy>;
 
+    /// The secret for which keys can be chosen that collide.
+    const KNOWN: u32 = 1;
+
+    /// The next secret that is drawn.
+    static SECRET: AtomicU32 = AtomicU32::new(0x1234_5678);
+
+    fn draw() -> u32 {
+        SECRET.load(Relaxed)
+    }
+
+    /// A table that somebody looks into whenever it hashes a key, and how many toys are in there.
+    static WATCHED: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+    static TOYS: AtomicU32 = AtomicU32::new(0);
+    static LOOKS: AtomicU32 = AtomicU32::new(0);
+    static MISSED: AtomicU32 = AtomicU32::new(0);
+
+    /// As a packet on another CPU might.
+    fn look_on() {
+        // Not while doing this.
+        let table = WATCHED.swap(ptr::null_mut(), Relaxed);
+        // SAFETY: Null, or the table of a test that is running, and waits for nobody.
+        if let Some(watched) = unsafe { table.as_ref() } {
+            for number in 0..TOYS.load(Relaxed) {
+                LOOKS.fetch_add(1, Relaxed);
+                if !is_there(watched, number) {
+                    MISSED.fetch_add(1, Relaxed);
+                }
+            }
+            WATCHED.store(table, Relaxed);
+        }
+    }
+
     fn new() -> Result<Pin<KBox<Table>>> {
-        KBox::pin_init(Table::new(0x1234_5678, Account::of_current()), GFP_KERNEL)
+        KBox::pin_init(Table::new(draw, Account::of_current()), GFP_KERNEL)
+    }
+
+    /// Whether somebody is told to resize it.
+    fn needs_resize(table: &Table) -> bool {
+        let guard = rcu::read_lock();
+        table.needs_resize(ReadSide::of(&guard))
+    }
+
+    /// One in which toys have been put until there was no room, and how many.
+    fn crammed() -> Result<(Pin<KBox<Table>>, u32)> {
+        SECRET.store(KNOWN, Relaxed);
+        let table = new()?;
+        let mut toys = 0;
+        while insert(&table, toys * 8).is_some() {
+            toys += 1;
+        }
+        SECRET.store(0x1234_5678, Relaxed);
+        Ok((table, toys))
     }
 
     fn insert(table: &Table, number: u32) -> Option<u32> {
@@ -116,6 +178,87 @@ mod tests {
             assert!(table.resize().is_ok());
             assert_eq!(table.len(), 0);
         }
+    }
+
+    #[test]
+    fn keys_that_collide_find_room_after_a_rebuild() {
+        let Ok((table, toys)) = crammed() else {
+            assert!(false);
+            return;
+        };
+        // Sixteen buckets of 32, from the same one on: half of what there is, and not enough to grow.
+        assert_eq!(toys, 56);
+        for _ in 0..10 {
+            assert!(insert(&table, toys * 8).is_none());
+        }
+        // One is told of it in a second.
+        assert!(needs_resize(&table));
+        assert!(!needs_resize(&table));
+        time::pass(1);
+        assert!(needs_resize(&table));
+        assert!(!needs_resize(&table));
+        assert!(table.resize().is_ok());
+        assert!(!needs_resize(&table));
+        for number in toys..1000 {
+            assert!(insert(&table, number * 8).is_some());
+            if number % 16 == 0 {
+                assert!(table.resize().is_ok());
+            }
+        }
+        for number in 0..1000 {
+            assert!(is_there(&table, number * 8));
+        }
+        assert_eq!(table.len(), 1000);
+    }
+
+    #[test]
+    fn it_is_rebuilt_once_in_ten_seconds() {
+        let Ok((table, toys)) = crammed() else {
+            assert!(false);
+            return;
+        };
+        // They learn the next one, too.
+        SECRET.store(KNOWN, Relaxed);
+        assert!(table.resize().is_ok());
+        assert!(insert(&table, toys * 8).is_none());
+        SECRET.store(0x1234_5678, Relaxed);
+        time::pass(9);
+        assert!(table.resize().is_ok());
+        assert!(insert(&table, toys * 8).is_none());
+        time::pass(1);
+        assert!(table.resize().is_ok());
+        assert!(insert(&table, toys * 8).is_some());
+        for number in 0..=toys {
+            assert!(is_there(&table, number * 8));
+        }
+    }
+
+    #[test]
+    fn nothing_that_stays_is_missed_meanwhile() {
+        SECRET.store(KNOWN, Relaxed);
+        let Ok(table) = new() else {
+            assert!(false);
+            return;
+        };
+        let mut toys = 0;
+        while toys < 1000 && insert(&table, toys).is_some() {
+            toys += 1;
+        }
+        assert_eq!(toys, 56);
+        SECRET.store(0x1234_5678, Relaxed);
+        TOYS.store(toys, Relaxed);
+        for _ in 0..3 {
+            // Some key has found none, by the last of those above or by this one.
+            let _ = insert(&table, 8000);
+            WATCHED.store(ptr::from_ref(&*table).cast_mut(), Relaxed);
+            let done = table.resize();
+            WATCHED.store(ptr::null_mut(), Relaxed);
+            assert!(done.is_ok());
+            time::pass(10);
+        }
+        assert!(LOOKS.load(Relaxed) > toys * toys);
+        assert_eq!(MISSED.load(Relaxed), 0);
+        assert_eq!(table.len(), toys + 1);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// What packets are recognised by.
     type Key: Copy + Eq + Send + Sync;
     /// What keys are hashed with.
-    type Secret: Send + Sync;
+    type Secret: Clone + Send + Sync;
     /// Addresses and ports of one direction.
     type Ends;
     /// What is done to packets of one direction.
@@ -44,7 +44,7 @@ pub(crate) trait Ip: Send + Sync + Sized + 'static {
     /// What tunnels are recognised by.
     type TunnelKey: Copy + Eq + Send + Sync;
     /// What those keys are hashed with.
-    type TunnelSecret: Send + Sync;
+    type TunnelSecret: Clone + Send + Sync;
 
     /// Bytes of a header without options or extensions; a tunnel adds as many.
     const HEADER_LEN: u32;

@@ -11,7 +11,14 @@
 //! 64-bit factor, modulo 2^64; the upper half is the result. It is strongly universal (Lemire and
 //! Kaser, "Strongly universal string hashing is fast"): whatever two keys somebody chooses, their
 //! chance of the same 32 bits is 2^-32 over the choice of secrets, which are drawn anew for each
-//! table and never seen outside. Multiplications are independent, so they overlap in the pipeline.
+//! table. Multiplications are independent, so they overlap in the pipeline.
+//!
+//! That bounds what somebody can do who chooses keys without knowing what became of earlier ones. It is no
+//! cipher. The secret is never seen outside, but collisions may be, by the time that packets take, or
+//! by connections that are refused: whoever can tell keys that collide from others can collect them, and
+//! learn what others do, since the sum is linear. What that gains them ends when it shows: as soon as
+//! a key finds no room in a table that has plenty, all keys are hashed anew with another secret, see
+//! [`rcu_table`](crate::kernel_net::rcu_table). Until then a lookup costs a bounded number of buckets.
 //!
 //! That is said of each pair of keys, and of no more than pairs. The sum is linear: keys one after
 //! the other, as the addresses of a network or the ports of a host are, get sums at equal

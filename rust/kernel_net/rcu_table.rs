@@ -81,6 +81,20 @@
 //! then the entry was in the new one already, where it looks next, because whoever has the old
 //! array also finds the new one as `future`. It may look into the same array twice.
 //!
+//! # Rebuild
+//!
+//! Each array has a secret of its own, with which keys are hashed that are looked for in it. An array that
+//! takes the place of another one takes over its secret, too, so that entries stay good when they are copied.
+//! Nobody sees it. But who can tell by the time that an answer takes whether keys are in each other's way
+//! may collect keys that are, and fill all buckets in reach of each other.
+//!
+//! So when a key finds no room, though there is plenty, [`RcuTable::resize`] makes an array of the same
+//! size with a new secret, by which such keys are spread like any others. It does so once in ten seconds at
+//! most, so that the work is not what somebody is after. It goes through the objects instead of the
+//! entries: both keys of each get an entry in the new array, `future`, if they have none there. Those of
+//! the old array stay as they are, so lookups find there what they found before. With that come back
+//! entries that had found no room in a resize.
+//!
 //! # Memory
 //!
 //! An empty table has none but its own: `current` is one in place of an array then, with a bucket that all
@@ -110,15 +124,16 @@
 //! nobody comes to visit.
 //!
 //! What takes something away needs no order: that readers may have seen it before is what the grace
-//! period is for. Neither do the marks of full buckets: one that is not seen belongs to an entry
-//! that is not there yet, or, in a resize, comes with the zero.
+//! period is for. Neither does setting the marks of buckets that entries have passed: one that is not
+//! seen belongs to an entry that is not there yet, or, in a resize, comes with the zero.
 //!
 //! # Context and locking
 //!
 //! Lookups are for softirq and everywhere else under RCU. One lock, `RcuTable::lock`, with bottom
 //! halves disabled, orders all writers of the arena and of the arrays; it is held for one insertion
-//! or removal, or 16 buckets of a resize. Nothing of the owner's is called under it but what makes an
-//! object, and `key` and `hash` of [`Object`], and no other lock is taken. Resizing and dropping the table sleep.
+//! or removal, or 16 buckets of a resize, or an object of a rebuild. Nothing of the owner's is called under it
+//! but what makes an object, what draws a secret, and `key` and `hash` of [`Object`]; none of this module's
+//! other locks is taken. Resizing and dropping the table sleep.
 
 // By their paths, which do not depend on how this file is included: KUnit suites have it, too.
 #[path = "rcu_table/arena.rs"]
@@ -137,6 +152,7 @@ use crate::kernel_net::rcu::{
     synchronize_rcu,
     ReadSide, //
 };
+use crate::kernel_net::time::seconds;
 use crate::kernel_net::work::cond_resched;
 use crate::new_spinlock_bh;
 use arena::{
@@ -149,8 +165,10 @@ use buckets::{
     Look, //
 };
 use core::cell::UnsafeCell;
+use core::ops::Deref;
 use core::ptr;
 use core::sync::atomic::{
+    AtomicBool,
     AtomicPtr,
     AtomicU32,
     Ordering::{
@@ -201,8 +219,8 @@ pub(crate) trait Object: Send + Sync + Sized {
     /// What an object is found by. Comparing two of them decides; the hash only says where to look.
     type Key: Copy + Eq;
     /// What makes the hash unpredictable. Each table has one of its own, which nobody else ever
-    /// sees.
-    type Secret: Send + Sync;
+    /// sees, and another one when it is rebuilt.
+    type Secret: Clone + Send + Sync;
 
     /// The key of one side; constant while the object is in a table.
     fn key(&self, side: Side) -> &Self::Key;
@@ -293,9 +311,44 @@ pub(crate) enum InsertError<F> {
     Exists(F),
     /// No memory for the object. It is allocated atomically, so that a later attempt may succeed.
     NoMemory,
-    /// No room in the hash array, which is about to grow: the caller makes sure that
-    /// [`RcuTable::resize`] runs soon, and tries again with a later packet.
+    /// No room in the hash array, which is about to grow, or to be rebuilt: the caller asks
+    /// [`RcuTable::needs_resize`], and tries again with a later packet.
     Full,
+}
+
+/// Seconds between two rebuilds, at least.
+const REBUILD_AFTER: u32 = 10;
+/// In place of a second: none.
+const NEVER: u32 = u32::MAX;
+
+/// A hash array, and what keys are hashed with that are in it.
+struct Array<S> {
+    buckets: Buckets,
+    /// Constant as long as anybody can find the array.
+    secret: S,
+}
+
+impl<S> Deref for Array<S> {
+    type Target = Buckets;
+
+    #[inline(always)]
+    fn deref(&self) -> &Buckets {
+        &self.buckets
+    }
+}
+
+impl<S> Array<S> {
+    /// The hash of a key in this array.
+    #[inline(always)]
+    fn hash<T: Object<Secret = S>>(&self, key: &T::Key) -> u32 {
+        T::hash(&self.secret, key)
+    }
+
+    /// Whether it has this entry. Table lock held.
+    fn has(&self, hash: u32, what: u32) -> bool {
+        let is_it = |found| (found == what).then_some(());
+        self.find_all(hash, is_it).is_some()
+    }
 }
 
 /// The table.
@@ -315,13 +368,20 @@ pub(crate) enum InsertError<F> {
 #[pin_data(PinnedDrop)]
 pub(crate) struct RcuTable<T: Object> {
     /// Where lookups go first.
-    current: AtomicPtr<Buckets>,
+    current: AtomicPtr<Array<T::Secret>>,
     /// The array that is being filled, while a resize is on; else null.
-    future: AtomicPtr<Buckets>,
+    future: AtomicPtr<Array<T::Secret>>,
     /// What is in place of an array, when there is one.
-    none: AtomicPtr<Buckets>,
-    /// The secret of the hash; constant, so that entries stay good when they are copied.
-    secret: T::Secret,
+    none: AtomicPtr<Array<T::Secret>>,
+    /// Draws a secret.
+    draw: fn() -> T::Secret,
+    /// Some key has found no room where there should have been.
+    is_unlucky: AtomicBool,
+    /// The second of the last rebuild, or [`NEVER`]. For [`Self::resize`] only.
+    rebuilt: AtomicU32,
+    /// The second in which somebody was told that there is something to do, since that was begun last, or
+    /// [`NEVER`].
+    told: AtomicU32,
     /// Published objects. Written under the lock, read anywhere.
     len: AtomicU32,
     /// Slots in use, of which `len` are published.
@@ -346,16 +406,22 @@ impl<T: Object> RcuTable<T> {
     /// An empty table, of less than half a KiB. Process context; may sleep.
     ///
     /// It gets its first array and chunk of objects with the first of them, for which `account` pays, and
-    /// grows by [`Self::resize`] only. Fails with `ENOMEM`.
-    pub(crate) fn new(secret: T::Secret, account: Account) -> impl PinInit<Self, Error> {
+    /// grows by [`Self::resize`] only. `draw` draws secrets, in any context. Fails with `ENOMEM`.
+    pub(crate) fn new(draw: fn() -> T::Secret, account: Account) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             current: AtomicPtr::new(KBox::into_raw(KBox::new(
-                Buckets::none(),
+                Array {
+                    buckets: Buckets::none(),
+                    secret: draw(),
+                },
                 account.charge().kernel(),
             )?)),
             future: AtomicPtr::new(ptr::null_mut()),
             none: AtomicPtr::new(ptr::null_mut()),
-            secret,
+            draw,
+            is_unlucky: AtomicBool::new(false),
+            rebuilt: AtomicU32::new(NEVER),
+            told: AtomicU32::new(NEVER),
             account,
             len: AtomicU32::new(0),
             in_use: AtomicU32::new(0),
@@ -375,7 +441,7 @@ impl<T: Object> RcuTable<T> {
     ///
     /// For writers, who hold the lock, and whoever else is under RCU.
     #[inline(always)]
-    fn arrays(&self) -> [Option<&Buckets>; 2] {
+    fn arrays(&self) -> [Option<&Array<T::Secret>>; 2] {
         // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant.
         // Callers are under RCU, or hold the lock, which disables bottom halves and so holds grace
         // periods up, too.
@@ -392,12 +458,6 @@ impl<T: Object> RcuTable<T> {
         self.len.load(Relaxed)
     }
 
-    /// The hash of a key in this table.
-    #[inline(always)]
-    fn hash(&self, key: &T::Key) -> u32 {
-        T::hash(&self.secret, key)
-    }
-
     /// Finds the object with this key, and says which of its two keys it is, where it is found at once;
     /// as good as always that is all there is to it.
     ///
@@ -408,10 +468,10 @@ impl<T: Object> RcuTable<T> {
         key: &T::Key,
         rcu: ReadSide<'rcu>,
     ) -> First<'rcu, T> {
-        let hash = self.hash(key);
         // SAFETY: Arrays are freed a grace period after they were replaced, by the type invariant,
         // and RCU is held.
         let current = unsafe { &*self.current.load(Acquire) };
+        let hash = current.hash::<T>(key);
         match current.find(hash) {
             Look::Entry(what) => match self.matching(what, key, rcu) {
                 Some(found) => First::Found(found),
@@ -425,15 +485,15 @@ impl<T: Object> RcuTable<T> {
     /// Has memory fetch what the first look for a key reads; returns its hash, for [`Self::likely`].
     #[inline(always)]
     pub(crate) fn fetch_bucket(&self, key: &T::Key, _rcu: ReadSide<'_>) -> u32 {
-        let hash = self.hash(key);
         // SAFETY: As in `lookup_first`.
         let current = unsafe { &*self.current.load(Acquire) };
+        let hash = current.hash::<T>(key);
         current.fetch(hash);
         hash
     }
 
     /// The object that a look for a key with this hash would most likely find. Its keys are not looked
-    /// at, so that it need not be in the cache.
+    /// at, so that it need not be in the cache. If the table was rebuilt since, it is just any or none.
     #[inline(always)]
     pub(crate) fn likely<'rcu>(
         &'rcu self,
@@ -460,24 +520,16 @@ impl<T: Object> RcuTable<T> {
         key: &T::Key,
         rcu: ReadSide<'rcu>,
     ) -> Option<Found<'rcu, T>> {
-        self.lookup_hashed(key, self.hash(key), rcu)
-    }
-
-    /// The same, for who knows the hash.
-    fn lookup_hashed<'rcu>(
-        &'rcu self,
-        key: &T::Key,
-        hash: u32,
-        rcu: ReadSide<'rcu>,
-    ) -> Option<Found<'rcu, T>> {
         // SAFETY: As in `lookup_first`.
         let current = unsafe { &*self.current.load(Acquire) };
+        let hash = current.hash::<T>(key);
         let found = current.find_all(hash, |what| self.matching(what, key, rcu));
         if found.is_some() {
             return found;
         }
         // SAFETY: As above. The load comes after those of the entries, which acquire.
         let future = unsafe { self.future.load(Acquire).as_ref() }?;
+        let hash = future.hash::<T>(key);
         future.find_all(hash, |what| self.matching(what, key, rcu))
     }
 
@@ -565,7 +617,7 @@ impl<T: Object> RcuTable<T> {
     /// succeeds.
     ///
     /// Fails with [`InsertError`]. The table does not grow by itself:
-    /// see [`Self::is_crowded`].
+    /// see [`Self::needs_resize`].
     #[inline(always)]
     pub(crate) fn insert<F: FnOnce() -> T>(
         &self,
@@ -573,18 +625,22 @@ impl<T: Object> RcuTable<T> {
         when: When,
         make: F,
     ) -> Result<u32, InsertError<F>> {
-        let hashes = keys.map(|key| self.hash(key));
         let guard = self.lock.lock();
-        if self.has_any(keys, hashes) {
+        let Some((array, is_only)) = self.ensure_array() else {
+            drop(guard);
+            drop(make);
+            return Err(InsertError::NoMemory);
+        };
+        let hashes = keys.map(|key| array.hash::<T>(key));
+        let is_missing = |hash| !array.may_have(hash);
+        if !(is_only && hashes.into_iter().all(is_missing)) && self.has_any(keys) {
             drop(guard);
             return Err(InsertError::Exists(make));
         }
         let home = ptr::from_ref(self).cast();
-        let has_array = self.ensure_array();
         // SAFETY: The lock is held, to the end of this function. The table is pinned, so it is where
         // `home` says when callbacks run.
-        let reserve = || unsafe { self.arena().reserve(home, &self.account) };
-        let Some(slot) = has_array.then(reserve).flatten() else {
+        let Some(slot) = (unsafe { self.arena().reserve(home, &self.account) }) else {
             drop(guard);
             drop(make);
             return Err(InsertError::NoMemory);
@@ -594,7 +650,10 @@ impl<T: Object> RcuTable<T> {
         // Counted before anything can go wrong: from here on the slot goes by way of its callback.
         self.in_use.fetch_add(1, Relaxed);
         let index = slot.index();
-        if !self.enter(index, hashes) {
+        if !Self::enter(array, index, hashes) {
+            if array.is_sparse(self.len().saturating_mul(2)) {
+                self.is_unlucky.store(true, Relaxed);
+            }
             self.retire(index);
             return Err(InsertError::Full);
         }
@@ -606,35 +665,36 @@ impl<T: Object> RcuTable<T> {
     }
 
     /// Whether one of two keys is in the table. The lock is held.
-    #[inline(always)]
-    fn has_any(&self, keys: [&T::Key; 2], hashes: [u32; 2]) -> bool {
-        let [current, future] = self.arrays();
-        let is_missing = |hash| current.is_some_and(|array| !array.may_have(hash));
-        if future.is_none() && hashes.into_iter().all(is_missing) {
-            return false;
-        }
+    fn has_any(&self, keys: [&T::Key; 2]) -> bool {
         // SAFETY: The lock disables bottom halves, and grace periods wait for such regions too. The
         // evidence is not used after the lock is released.
         let rcu = unsafe { ReadSide::new() };
-        keys.into_iter()
-            .zip(hashes)
-            .any(|(key, hash)| self.lookup_hashed(key, hash, rcu).is_some())
+        keys.into_iter().any(|key| self.lookup(key, rcu).is_some())
     }
 
-    /// Makes the first array, if there is none; false if there is no memory for it. The lock is held.
+    /// The array for new entries, and whether there is no other. Makes the first one, if there is none;
+    /// [`None`] if there is no memory for it. The lock is held.
     #[inline(always)]
-    fn ensure_array(&self) -> bool {
-        match self.arrays() {
-            [Some(current), None] if current.is_none() => self.first_array().is_ok(),
-            _ => true,
+    fn ensure_array(&self) -> Option<(&Array<T::Secret>, bool)> {
+        if let [Some(current), None] = self.arrays() {
+            if current.is_none() {
+                self.first_array().ok()?;
+            }
         }
+        // While a resize is on, only the new array takes entries.
+        let [current, future] = self.arrays();
+        Some((future.or(current)?, future.is_none()))
     }
 
     /// Makes it.
     #[cold]
     fn first_array(&self) -> Result {
         let charge = self.account.charge();
-        let array = KBox::new(Buckets::smallest(charge.atomic())?, charge.atomic())?;
+        let array = Array {
+            buckets: Buckets::smallest(charge.atomic())?,
+            secret: (self.draw)(),
+        };
+        let array = KBox::new(array, charge.atomic())?;
         // INVARIANT: It is an array, and what was in its place is kept.
         let none = self.current.load(Relaxed);
         self.current.store(KBox::into_raw(array), Release);
@@ -645,12 +705,7 @@ impl<T: Object> RcuTable<T> {
     /// Stores the entries of a new object; false if there is no room, and then there are none. The
     /// lock is held.
     #[inline(always)]
-    fn enter(&self, index: u32, [original, reply]: [u32; 2]) -> bool {
-        // While a resize is on, only the new array takes entries.
-        let [current, future] = self.arrays();
-        let Some(array) = future.or(current) else {
-            return false;
-        };
+    fn enter(array: &Buckets, index: u32, [original, reply]: [u32; 2]) -> bool {
         if array.insert(reply, index << 1 | 1).is_err() {
             return false;
         }
@@ -678,18 +733,19 @@ impl<T: Object> RcuTable<T> {
         // SAFETY: We took it out, so it is alive until the callback that is queued below. Nobody
         // changes an object in the table but by way of its own cells.
         let object = unsafe { &*self.arena().at(index) };
-        for (side, bit) in [(Side::Original, 0), (Side::Reply, 1)] {
-            let hash = self.hash(object.key(side));
-            // During a resize an entry is in one of the two, and which one may have changed since.
-            let [current, future] = self.arrays();
-            let is_resizing = match (current, future) {
-                (Some(current), Some(future)) => !ptr::eq(current, future),
-                _ => false,
+        // During a resize an entry is in one of the two, or, when they have different secrets, in both.
+        let [current, future] = self.arrays();
+        let is_resizing = match (current, future) {
+            (Some(current), Some(future)) => !ptr::eq(current, future),
+            _ => false,
+        };
+        for (array, is_moving_out) in [(current, is_resizing), (future, false)] {
+            let Some(array) = array else {
+                continue;
             };
-            for (array, is_moving_out) in [(current, is_resizing), (future, false)] {
-                if let Some(array) = array {
-                    array.remove(hash, index << 1 | bit, is_moving_out);
-                }
+            for (side, what) in Self::entries(index) {
+                let hash = array.hash::<T>(object.key(side));
+                array.remove(hash, what, is_moving_out);
             }
         }
         // Written under the lock only.
@@ -697,6 +753,12 @@ impl<T: Object> RcuTable<T> {
         self.len.store(len, Relaxed);
         self.retire(index);
         true
+    }
+
+    /// What entries of an object are for, and say.
+    #[inline(always)]
+    fn entries(index: u32) -> [(Side, u32); 2] {
+        [(Side::Original, index << 1), (Side::Reply, index << 1 | 1)]
     }
 
     /// Queues the drop of an object that nobody can find any more. The lock is held.
@@ -731,11 +793,26 @@ impl<T: Object> RcuTable<T> {
         this.in_use.fetch_sub(released, Release);
     }
 
-    /// Whether the hash array should be larger soon.
+    /// Whether the caller, who has called [`Self::insert`], is to see to it that [`Self::resize`] is called
+    /// at once: the hash array should be larger, or be rebuilt.
     ///
-    /// For callers of [`Self::insert`], who then see to it that [`Self::resize`] is called. Takes
-    /// no lock, and may be outdated the next moment. False while a resize is on.
-    pub(crate) fn is_crowded(&self, _rcu: ReadSide<'_>) -> bool {
+    /// Tells one caller, and another one when a second has passed and nothing has been done, for want of
+    /// memory, say. So packets of connections that are refused do not make work each. Takes no lock.
+    #[inline(always)]
+    pub(crate) fn needs_resize(&self, rcu: ReadSide<'_>) -> bool {
+        (self.is_crowded(rcu) || self.is_unlucky.load(Relaxed)) && self.is_first_to_tell()
+    }
+
+    /// Whether nobody else was told in this second.
+    #[cold]
+    fn is_first_to_tell(&self) -> bool {
+        let now = seconds();
+        self.told.load(Relaxed) != now && self.told.swap(now, Relaxed) != now
+    }
+
+    /// Whether the hash array should be larger soon. May be outdated the next moment. False while a resize
+    /// is on.
+    fn is_crowded(&self, _rcu: ReadSide<'_>) -> bool {
         if !self.future.load(Relaxed).is_null() {
             return false;
         }
@@ -756,8 +833,19 @@ impl<T: Object> RcuTable<T> {
         }
     }
 
+    /// Whether the array has to be rebuilt, and may be by now; notes that it is.
+    fn wants_rebuild(&self) -> bool {
+        let (now, last) = (seconds(), self.rebuilt.load(Relaxed));
+        let may = last == NEVER || now.wrapping_sub(last) >= REBUILD_AFTER;
+        let does = may && self.is_unlucky.swap(false, Relaxed);
+        if does {
+            self.rebuilt.store(now, Relaxed);
+        }
+        does
+    }
+
     /// Resizes the hash array to what its content asks for, if that is another size than it has, in
-    /// as many steps as that takes.
+    /// as many steps as that takes; and rebuilds it, if some key has found no room for no good reason.
     ///
     /// Process context. Sleeps, and holds the lock only for a few buckets at a time; see the module
     /// documentation for the protocol. Insertions and removals go on meanwhile. Nothing is done
@@ -767,9 +855,21 @@ impl<T: Object> RcuTable<T> {
     pub(crate) fn resize(&self) -> Result {
         self.give_back();
         while let Some(size) = self.wants_resize() {
-            self.resize_to(size)?;
+            self.resize_to(Some(size))?;
+        }
+        if self.wants_rebuild() {
+            self.resize_to(None).inspect_err(|_| {
+                self.is_unlucky.store(true, Relaxed);
+            })?;
         }
         Ok(())
+    }
+
+    /// The number of buckets there are.
+    fn size(&self) -> u32 {
+        let _guard = self.lock.lock();
+        let [current, _] = self.arrays();
+        current.map_or(0, |array| array.count())
     }
 
     /// Gives the array back, if there is nothing in the table.
@@ -790,42 +890,45 @@ impl<T: Object> RcuTable<T> {
         drop(unsafe { KBox::from_raw(old) });
     }
 
-    /// One step of that.
-    fn resize_to(&self, size: u32) -> Result {
+    /// One step of that: to another size, or with another secret.
+    fn resize_to(&self, size: Option<u32>) -> Result {
         let charge = self.account.charge();
-        let new = KBox::new(Buckets::new(size, charge.kernel())?, charge.kernel())?;
+        let buckets = Buckets::new(size.unwrap_or_else(|| self.size()), charge.kernel())?;
+        let array = Array {
+            buckets,
+            secret: (self.draw)(),
+        };
+        let mut new = KBox::new(array, charge.kernel())?;
         drop(charge);
         let (old, new) = {
             let _guard = self.lock.lock();
             if !self.future.load(Relaxed).is_null() {
                 return Ok(());
             }
+            let [Some(current), _] = self.arrays() else {
+                return Ok(());
+            };
+            if size.is_some() {
+                new.secret = current.secret.clone();
+            }
             let new = KBox::into_raw(new);
             self.future.store(new, Release);
+            self.told.store(NEVER, Relaxed);
             (self.current.load(Acquire), new)
         };
         // SAFETY: Only this function replaces and frees arrays, and only the one caller who has
         // set `future`, which was null: both stay until its end.
         let (from, to) = unsafe { (&*old, &*new) };
-        let mut number = 0;
-        let mut failed = false;
-        while number < from.count() {
-            let guard = self.lock.lock();
-            for _ in 0..16 {
-                if number < from.count() {
-                    // No room in reach, in an array of the right size: many entries with one hash,
-                    // or many more new ones than the size was chosen for. The entry stays in the
-                    // old array, and its object is not found by this key from now on: its packets
-                    // take the classic path until it times out. It is still there by index, and
-                    // removed like all others.
-                    failed |= from.migrate(number, to).is_err();
-                    number += 1;
-                }
-            }
-            drop(guard);
-            cond_resched();
-        }
-        if failed {
+        let done = match size {
+            Some(_) => self.migrate(from, to),
+            None => self.enter_all(to),
+        };
+        if done.is_err() {
+            // No room in reach, in an array of the right size: many entries with one hash, or many more
+            // new ones than the size was chosen for. An object is not found by this key from now on: its
+            // packets take the classic path until it times out, or the table has been rebuilt. It is
+            // still there by index, and removed like all others.
+            self.is_unlucky.store(true, Relaxed);
             crate::compat::pr_warn_once!(
                 "flow table: no room for some entries, while it was resized\n"
             );
@@ -850,6 +953,59 @@ impl<T: Object> RcuTable<T> {
         // have seen it were in read-side sections that have ended.
         drop(unsafe { KBox::from_raw(old) });
         Ok(())
+    }
+}
+
+impl<T: Object> RcuTable<T> {
+    /// Moves all entries from the old array to the new one. Fails with `ENOSPC` if there was no room for
+    /// some, which stay.
+    fn migrate(&self, from: &Buckets, to: &Buckets) -> Result {
+        let mut result = Ok(());
+        let mut number = 0;
+        while number < from.count() {
+            let guard = self.lock.lock();
+            for _ in 0..16 {
+                if number < from.count() {
+                    result = result.and(from.migrate(number, to));
+                    number += 1;
+                }
+            }
+            drop(guard);
+            cond_resched();
+        }
+        result
+    }
+
+    /// Makes entries for all objects in the new array, where they have none. Fails with `ENOSPC` if there
+    /// was no room for some.
+    ///
+    /// Objects that come meanwhile are entered there already, those that go are taken out.
+    fn enter_all(&self, to: &Array<T::Secret>) -> Result {
+        let mut result = Ok(());
+        let mut from = 0;
+        loop {
+            let guard = crate::compat::sync::rcu::read_lock();
+            let rcu = ReadSide::of(&guard);
+            for _ in 0..16 {
+                let Some((index, _)) = self.next(from, rcu) else {
+                    return result;
+                };
+                from = index.wrapping_add(1);
+                let _guard = self.lock.lock();
+                // It may have gone.
+                let Some(object) = self.get(index, rcu) else {
+                    continue;
+                };
+                for (side, what) in Self::entries(index) {
+                    let hash = to.hash::<T>(object.key(side));
+                    if !to.has(hash, what) {
+                        result = result.and(to.insert(hash, what));
+                    }
+                }
+            }
+            drop(guard);
+            cond_resched();
+        }
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) struct Tunnels<F: Ip> {
 impl<F: Ip> Tunnels<F> {
     pub(crate) fn new(account: Account) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            table <- RcuTable::new(F::tunnel_secret(secret), account),
+            table <- RcuTable::new(|| F::tunnel_secret(secret), account),
         }? Error)
     }
 

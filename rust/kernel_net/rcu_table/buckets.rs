@@ -325,6 +325,12 @@ impl Buckets {
         u64::from(entries).wrapping_mul(100) >= more && self.count() < MAX_BUCKETS
     }
 
+    /// Whether so many entries leave it as much room as an array has that need not grow.
+    pub(crate) fn is_sparse(&self, entries: u32) -> bool {
+        let full = u64::from(self.count()).wrapping_mul(WIDTH as u64);
+        u64::from(entries).wrapping_mul(100) <= u64::from(GROW_AT).wrapping_mul(full)
+    }
+
     /// The bucket for `number`, which is a hash, or one with some times [`STEP`] added.
     #[inline(always)]
     fn bucket(&self, number: u32) -> &Bucket {
