@@ -5,9 +5,11 @@ clock counts instructions.
     instructions.py [LAYER[+direct]...]
 
 A cell has these labels: `measure` (hook; hook_and_transmit; miss, which is the hook on a packet that is
-not offloaded), what is between Ethernet and IP on the clients' side (layer), whether that is below a
-bridge, with flows that write Ethernet headers of their own (direct), and whether flows are counted
-(counter); version of IP, protocol, what is translated (nat), and which way the packet goes (direction).
+not offloaded; miss_fresh and miss_churned, the same past a table that many flows have just filled, and past
+that after each was replaced many times), what is between Ethernet and IP on the clients' side (layer),
+whether that is below a bridge, with flows that write Ethernet headers of their own (direct), and whether
+flows are counted (counter); version of IP, protocol, what is translated (nat), and which way the packet
+goes (direction).
 
 There is no IPIP below a bridge: C takes no flow of that into its table.
 
@@ -16,11 +18,15 @@ keyed; so each figure is a mean over some flows, in a table that has no other on
 all buckets have room. A packet that is not offloaded takes more where the table has anything: as that is
 seldom, its figure is a mean over many, lest one more or less be taken for a change. The clock counts
 interrupts, too: of some runs that find all as the one before has left it, the least is without any.
+
+For the last two, flows are made and expire, so that there are always about as many: as many as fit before
+our table grows, where it is fullest. Waiting takes no time.
 """
 import random
 import sys
+import time
 
-from conntrack import forget, keep
+from conntrack import forget, keep, within
 from orders import write
 from packets import KINDS, TCP, UDP, Flow, template
 from sides import handshake_templates, start_cases
@@ -33,6 +39,11 @@ PACKETS = 12 * len(FLOWS)
 # The least of several, into which no timer has come. Those of a miss have ten times the packets, so that
 # one comes sooner.
 RUNS, MISS_RUNS = 3, 7
+# Flows at any time, those that are made at a time, and how often each is replaced. They are none of the
+# strangers.
+LIVE, BATCH, LIFETIMES = 1000, 250, 10
+CHURNED = 1 << 16
+SECONDS = 3  # that a flow stays without a packet
 LAYERS = ["plain", "vlan", "pppoe", "ipip"]
 PROTOCOLS = {UDP: "udp", TCP: "tcp"}
 
@@ -103,7 +114,7 @@ def hit(sides, setup, flow, reply):
     return equal
 
 
-def miss(sides, setup, flow):
+def miss(sides, setup, flow, measure="miss"):
     """A packet that is not offloaded, past a table with flows; whether it was left alone."""
     values, left, packets = {}, True, len(STRANGERS)
     for name, side in sides.items():
@@ -111,9 +122,36 @@ def miss(sides, setup, flow):
         left = left and side.command(f"run hook 0 {packets}")["accepted"] == packets
         hook, build = (instructions(side, mode, packets, MISS_RUNS) for mode in ("hook", "build"))
         values[name] = [hook - build]
-    emit("instructions", {"measure": "miss"} | labels(setup, flow, "original"), "instructions", values, left,
+    emit("instructions", {"measure": measure} | labels(setup, flow, "original"), "instructions", values, left,
          seed=SEED)
     return left
+
+
+def flows_of(side):
+    """Of ours, without a program whose loading would make the clock jump."""
+    with within(side), open("/proc/self/net/nft_offload_rs") as file:
+        return int(dict(line.split() for line in file)["flows"])
+
+
+def churn(sides, setup, flow):
+    """Cells of a packet that is not offloaded, past a table that is fresh, and one that is not."""
+    for side in sides.values():
+        forget(side)
+    templates = handshake_templates(sides["c"], flow, setup["layer"])
+    write(STRANGERS)
+    made, good, fresh = 0, True, True
+    for _ in range(1000):
+        more = min(BATCH, LIVE - flows_of(sides["rs"]))
+        if more <= 0 and fresh:
+            good &= miss(sides, setup, flow, "miss_fresh")
+            fresh = False
+        elif more <= 0 and made >= LIVE * (LIFETIMES + 1):
+            return good & miss(sides, setup, flow, "miss_churned")
+        for side in sides.values() if more > 0 else ():
+            side.command(f"make {CHURNED + made} {CHURNED + made + more} {templates}")
+        made += max(more, 0)
+        time.sleep(SECONDS * BATCH / LIVE / 2)
+    raise RuntimeError(f"{made} flows were made, and {flows_of(sides['rs'])} are there")
 
 
 def main():
@@ -123,12 +161,14 @@ def main():
     for pair in sides.values():
         for side in pair.values():
             # Ours lets go of a connection that is deleted when its flow would have ended.
-            keep(side, 3)
+            keep(side, SECONDS)
     for name, setup in wanted.items():
         for version in (4, 6):
             for protocol in PROTOCOLS:
                 for kind in KINDS:
                     good &= cells(sides[name], setup, Flow(version, protocol, kind))
+    if "plain" in sides:
+        good &= churn(sides["plain"], wanted["plain"], Flow(4, UDP, "none"))
     if not good:
         sys.exit("not ok 0 - packets took another way, or came out otherwise")
 
