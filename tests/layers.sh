@@ -241,22 +241,28 @@ layer_gretap() {
 	devices="top, r2"
 	addresses top top
 }
+# tunnel_state NAMESPACE NUMBER FROM TO: how packets in a tunnel between these addresses are encrypted.
+tunnel_state() {
+	ip -n "$1" xfrm state add src "$3" dst "$4" proto esp spi "$2" reqid "$2" mode tunnel \
+		aead 'rfc4106(gcm(aes))' "0x$(printf '%040d' 42)" 128
+}
+# encrypted NUMBER ROUTER SERVER CLIENTS HOSTS: what is between these networks goes through a tunnel between
+# the router and the server, there by NUMBER and back by the one after it.
+encrypted() {
+	local ns
+	local -a there=(src "$4" dst "$5" tmpl src "$2" dst "$3" proto esp reqid "$1" mode tunnel)
+	local -a back=(src "$5" dst "$4" tmpl src "$3" dst "$2" proto esp reqid $(($1 + 1)) mode tunnel)
+	for ns in router server; do
+		tunnel_state $ns "$1" "$2" "$3"
+		tunnel_state $ns $(($1 + 1)) "$3" "$2"
+	done
+	ip -n router xfrm policy add dir out "${there[@]}"
+	ip -n router xfrm policy add dir fwd "${back[@]}"
+	ip -n server xfrm policy add dir in "${there[@]}"
+	ip -n server xfrm policy add dir out "${back[@]}"
+}
 # Encrypted between the router and the server: nothing is between the client and the router.
 layer_ipsec() {
-	local ns spi key
-	key=$(printf '%040d' 42)
-	for ns in router server; do
-		for spi in 1:10.0.2.1:10.0.2.2 2:10.0.2.2:10.0.2.1; do
-			IFS=: read -r spi from to <<<"$spi"
-			ip -n $ns xfrm state add src "$from" dst "$to" proto esp spi "$spi" reqid "$spi" \
-				mode tunnel aead 'rfc4106(gcm(aes))' "0x$key" 128
-		done
-	done
-	set -- src 10.0.1.0/24 dst 10.0.2.2/32 tmpl src 10.0.2.1 dst 10.0.2.2 proto esp reqid 1 mode tunnel
-	ip -n router xfrm policy add dir out "${@:1:4}" "${@:5}"
-	ip -n server xfrm policy add dir in "${@:1:4}" "${@:5}"
-	set -- src 10.0.2.2/32 dst 10.0.1.0/24 tmpl src 10.0.2.2 dst 10.0.2.1 proto esp reqid 2 mode tunnel
-	ip -n server xfrm policy add dir out "${@:1:4}" "${@:5}"
-	ip -n router xfrm policy add dir fwd "${@:1:4}" "${@:5}"
+	encrypted 1 10.0.2.1 10.0.2.2 10.0.1.0/24 10.0.2.2/32
 	addresses c0 r1
 }
