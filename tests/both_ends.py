@@ -4,7 +4,8 @@ arrived: lines with what is to be done, answered by how many packets have arrive
   talk N       N packets from the client, each answered
   client N     N packets from the client only, the server being silent
   server N     N packets from the server only, the client being silent
-Usage: both_ends.py CLIENT'S ADDRESS SERVER'S ADDRESS [PORT OF THE CLIENT, OF THE SERVER]"""
+Behind that there may be how many bytes they have, if not 8; none is ever sent in fragments.
+Usage: both_ends.py CLIENT'S ADDRESS SERVER'S ADDRESS"""
 import socket
 import sys
 import time
@@ -15,7 +16,7 @@ PAUSE = 0.01  # seconds between two packets
 PATIENCE = 0.3  # seconds for the last one to arrive
 
 hosts = sys.argv[1:3]
-ports = [int(port) for port in sys.argv[3:5]] or [40100, 9]
+ports = (40100, 9)
 family = socket.AF_INET6 if ":" in hosts[0] else socket.AF_INET
 ends = []
 for name, host, port in zip(("client", "server"), hosts, ports):
@@ -24,16 +25,20 @@ for name, host, port in zip(("client", "server"), hosts, ports):
     end.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # The addresses may go and come back under the socket.
     end.setsockopt(socket.SOL_IP, 15, 1)  # IP_FREEBIND
+    # Whatever routers say of large packets is not heeded.
+    end.setsockopt(socket.SOL_IP, 10, 3)  # IP_MTU_DISCOVER, IP_PMTUDISC_PROBE
+    if family == socket.AF_INET6:
+        end.setsockopt(socket.SOL_IPV6, 23, 3)  # IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE
     end.bind((host, port))
     ends.append(end)
-number = 0
+number, size = 0, 8
 
 
 def send(side):
     global number
     number += 1
     try:
-        ends[side].sendto(b"%08d" % number, (hosts[1 - side], ports[1 - side]))
+        ends[side].sendto((b"%08d" % number).ljust(size, b"."), (hosts[1 - side], ports[1 - side]))
     except OSError:
         # An ICMP error about an earlier one, or no way at all; this one has not left.
         pass
@@ -45,7 +50,7 @@ def arrived(side, wanted):
     count = 0
     while True:
         try:
-            count += int(ends[side].recv(100, socket.MSG_DONTWAIT)) in wanted
+            count += int(ends[side].recv(65536, socket.MSG_DONTWAIT)[:8]) in wanted
         except BlockingIOError:
             return count
         except OSError:
@@ -62,7 +67,8 @@ def pass_on(side, wanted):
 
 
 for line in sys.stdin:
-    what, count = line.split()
+    what, count, size = (line.split() + ["8"])[:3]
+    size = int(size)
     total = 0
     if what == "talk":
         for _ in range(int(count)):
