@@ -28,7 +28,7 @@ for name, host, port in zip(("client", "server"), hosts, ports):
     # Whatever routers say of large packets is not heeded.
     end.setsockopt(socket.SOL_IP, 10, 3)  # IP_MTU_DISCOVER, IP_PMTUDISC_PROBE
     if family == socket.AF_INET6:
-        end.setsockopt(socket.SOL_IPV6, 23, 3)  # IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE
+        end.setsockopt(socket.IPPROTO_IPV6, 23, 3)  # IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE
     end.bind((host, port))
     ends.append(end)
 number, size = 0, 8
