@@ -5,6 +5,7 @@
  *   simnic_main.c     the devices, and loading and unloading
  *   simnic_rules.c    the flow table as the driver's side sees it: binding, callbacks, rules
  *   simnic_forward.c  what the hardware does to a frame
+ *   simnic_receive.c  how frames are handed to the stack
  *   simnic_record.c   the log of what the callbacks were given and what they answered
  *   simnic_control.c  /proc/simnic: how the NIC is made to misbehave, and what it counts
  *
@@ -12,7 +13,8 @@
  *   the registration of indirect drivers (simnic_rules.c)
  *   simnic_call_lock    one callback, or one change of behaviour, at a time
  *   bindings (simnic_rules.c), the log (simnic_record.c)
- *   simnic_table_lock   the rules; all that the transmit path takes
+ *   simnic_table_lock   the rules; that, and the lock of the clones (simnic_receive.c), is all that the
+ *                       transmit path takes
  */
 #ifndef SIMNIC_H
 #define SIMNIC_H
@@ -25,6 +27,7 @@
 #include <linux/netdevice.h>
 #include <linux/prandom.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <net/flow_offload.h>
 
@@ -38,6 +41,7 @@ struct simnic_port {
 	unsigned int index;
 	struct net_device *dev;		/* sim<i>: the NIC's port */
 	struct net_device *wire;	/* sim<i>w: the other end of its cable */
+	struct packet_type tap;		/* see simnic_receive.c */
 };
 
 /* What a rule is found by. Words that do not apply to a frame are zero in its tuple. */
@@ -106,6 +110,10 @@ enum simnic_count {
 	SIMNIC_BOUND,
 	SIMNIC_RUNNING,
 	SIMNIC_MARKED,
+	SIMNIC_JOINED,
+	SIMNIC_CLONED,
+	SIMNIC_SCRIBBLED,
+	SIMNIC_SCRIBBLED_ROOM,
 	SIMNIC_COUNTS
 };
 
@@ -128,6 +136,14 @@ struct simnic_port *simnic_port_of(const struct net_device *dev);
 /* simnic_rules.c */
 #define SIMNIC_CALLS	(FLOW_CLS_STATS + 1)	/* REPLACE, DESTROY, STATS */
 
+/* Whether, and when clones are made of what ports receive. */
+enum simnic_cloned {
+	SIMNIC_CLONED_NEVER,
+	SIMNIC_CLONED_BEFORE,	/* GRO has joined it */
+	SIMNIC_CLONED_BEHIND,	/* the same, but the first one of a poll has none */
+	SIMNIC_CLONED_AFTER,
+};
+
 /* How the hardware behaves; all under simnic_call_lock, but what has a remark. */
 struct simnic_behaviour {
 	unsigned int size;		/* rules that fit */
@@ -140,7 +156,10 @@ struct simnic_behaviour {
 	unsigned int accepted;
 	unsigned int age;		/* seconds; 0: never */
 	unsigned int delay[SIMNIC_CALLS]; /* ms; read without the lock */
-	bool carry;			/* read without the lock */
+	bool carry;			/* read without the lock, … */
+	unsigned int hold;		/* … as this: frames; 0: none waits */
+	int room;			/* bytes before an Ethernet header; -1: as it comes */
+	enum simnic_cloned cloned;
 };
 
 extern struct simnic_behaviour simnic_behaviour;
@@ -161,6 +180,23 @@ void simnic_table_show(struct seq_file *seq, unsigned int bucket);
 
 /* simnic_forward.c */
 struct net_device *simnic_forward(struct simnic_port *port, struct sk_buff *skb);
+
+/* simnic_receive.c */
+
+/* Frames of a port that wait for others, to be handed over in one poll. */
+struct simnic_burst {
+	struct napi_struct napi;
+	struct sk_buff_head held;
+	struct timer_list timer;
+};
+
+struct sk_buff *simnic_buffer(struct sk_buff *skb);
+void simnic_receive(struct simnic_burst *burst, struct sk_buff *skb);
+void simnic_clone_frames(enum simnic_cloned when);
+void simnic_burst_init(struct simnic_burst *burst, struct net_device *dev);
+void simnic_burst_start(struct simnic_burst *burst);
+void simnic_burst_stop(struct simnic_burst *burst);
+void simnic_burst_exit(struct simnic_burst *burst);
 
 /* simnic_record.c */
 

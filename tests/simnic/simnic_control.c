@@ -12,6 +12,19 @@
  *   lose_every N			the same after every N-th rule that was accepted; 0: never
  *   age SECONDS			forget rules that were idle so long, silently; 0: never
  *   carry 0|1				forward by rules
+ *   hold N				what ports receive waits for N frames or a tick of the clock, and
+ *					is polled then, so that GRO joins it; 0: nothing waits
+ *   headroom N|none			ports receive into linear buffers with N bytes before the Ethernet
+ *					header, which is 14 more before the network header
+ *   cloned before|behind|after|never	of what ports receive the last 256 frames are kept, too, in the same
+ *					buffers. "before" GRO joins them, as veth has them of a sender with
+ *					a packet socket: not for GRO that makes one packet of many, which
+ *					does not count who else has them. "behind": of these only what comes
+ *					behind the first one of a poll. "after": what GRO has made, as a
+ *					packet socket that listens has it. Each word looks at all that are
+ *					kept and lets them go: "scribbled" of the counters says how many
+ *					were not as they came, scribbled_room how many in what is before
+ *					their Ethernet header.
  *   log 0|1				write the log
  *   register N, unregister N		an indirect driver
  */
@@ -29,6 +42,9 @@
 #define SIMNIC_DELAY_MAX	(10 * 60 * 1000)
 #define SIMNIC_AGE_MAX		(24 * 60 * 60)
 #define SIMNIC_COMMAND_MAX	128
+/* What a NIC takes from its ring in one poll. */
+#define SIMNIC_HOLD_MAX		NAPI_POLL_WEIGHT
+#define SIMNIC_ROOM_MAX		1024
 
 atomic64_t simnic_counts[SIMNIC_COUNTS];
 
@@ -51,6 +67,10 @@ static const char *const simnic_count_names[SIMNIC_COUNTS] = {
 	[SIMNIC_BOUND]		= "bound",
 	[SIMNIC_RUNNING]	= "callbacks_running",
 	[SIMNIC_MARKED]		= "marked",
+	[SIMNIC_JOINED]		= "joined",
+	[SIMNIC_CLONED]		= "cloned",
+	[SIMNIC_SCRIBBLED]	= "scribbled",
+	[SIMNIC_SCRIBBLED_ROOM]	= "scribbled_room",
 };
 
 /*
@@ -181,6 +201,49 @@ static int simnic_do_carry(int argc, char **argv)
 	return err;
 }
 
+static int simnic_do_hold(int argc, char **argv)
+{
+	unsigned int frames;
+	int err = simnic_number(argv[1], SIMNIC_HOLD_MAX, &frames);
+
+	if (!err)
+		WRITE_ONCE(simnic_behaviour.hold, frames);
+	return err;
+}
+
+static int simnic_do_headroom(int argc, char **argv)
+{
+	unsigned int room;
+	int err;
+
+	if (!strcmp(argv[1], "none")) {
+		WRITE_ONCE(simnic_behaviour.room, -1);
+		return 0;
+	}
+	err = simnic_number(argv[1], SIMNIC_ROOM_MAX, &room);
+	if (!err)
+		WRITE_ONCE(simnic_behaviour.room, room);
+	return err;
+}
+
+static int simnic_do_cloned(int argc, char **argv)
+{
+	static const char *const words[] = {
+		[SIMNIC_CLONED_NEVER]	= "never",
+		[SIMNIC_CLONED_BEFORE]	= "before",
+		[SIMNIC_CLONED_BEHIND]	= "behind",
+		[SIMNIC_CLONED_AFTER]	= "after",
+	};
+	int when = match_string(words, ARRAY_SIZE(words), argv[1]);
+
+	if (when < 0)
+		return when;
+	mutex_lock(&simnic_call_lock);
+	simnic_clone_frames(when);
+	mutex_unlock(&simnic_call_lock);
+	return 0;
+}
+
 static int simnic_do_log(int argc, char **argv)
 {
 	unsigned int on;
@@ -219,6 +282,9 @@ static const struct {
 	{ "lose_every", 1, 1, simnic_do_number },
 	{ "age", 1, 1, simnic_do_number },
 	{ "carry", 1, 1, simnic_do_carry },
+	{ "hold", 1, 1, simnic_do_hold },
+	{ "headroom", 1, 1, simnic_do_headroom },
+	{ "cloned", 1, 1, simnic_do_cloned },
 	{ "log", 1, 1, simnic_do_log },
 	{ "register", 1, 1, simnic_do_register },
 	{ "unregister", 1, 1, simnic_do_unregister },

@@ -41,6 +41,7 @@ unsigned int simnic_num_ports;
 struct simnic_end {
 	struct simnic_port *port;
 	struct net_device *peer;	/* the other end of the cable */
+	struct simnic_burst burst;	/* of a port, not of the other end */
 };
 
 struct simnic_port *simnic_port_of(const struct net_device *dev)
@@ -60,6 +61,8 @@ struct simnic_port *simnic_port_of(const struct net_device *dev)
  */
 static void simnic_deliver(struct net_device *to, struct sk_buff *skb)
 {
+	struct simnic_end *end = netdev_priv(to);
+	bool port = end->port->dev == to;
 	unsigned int len = skb->len;
 
 	/* There is a carrier if both ends are up. Two tags may come on top of the MTU. */
@@ -71,18 +74,29 @@ static void simnic_deliver(struct net_device *to, struct sk_buff *skb)
 		return;
 	}
 
+	if (port) {
+		skb = simnic_buffer(skb);
+		if (!skb) {
+			dev_core_stats_rx_dropped_inc(to);
+			return;
+		}
+	}
+
 	skb_scrub_packet(skb, true);
 	skb_clear_hash(skb);
 	skb->priority = 0;
 	skb->encapsulation = 0;
-	skb->offload_fwd_mark = marks && simnic_port_of(to);
+	skb->offload_fwd_mark = marks && port;
 	skb->ip_summed = CHECKSUM_NONE;
 	skb->csum_valid = 0;
 	skb->csum_complete_sw = 0;
 	skb->protocol = eth_type_trans(skb, to);
 
 	dev_sw_netstats_rx_add(to, len);
-	netif_rx(skb);
+	if (port)
+		simnic_receive(&end->burst, skb);
+	else
+		netif_rx(skb);
 }
 
 /*
@@ -151,6 +165,8 @@ static int simnic_open(struct net_device *dev)
 {
 	struct simnic_end *end = netdev_priv(dev);
 
+	if (end->port->dev == dev)
+		simnic_burst_start(&end->burst);
 	if (end->peer->flags & IFF_UP) {
 		netif_carrier_on(dev);
 		netif_carrier_on(end->peer);
@@ -164,6 +180,8 @@ static int simnic_stop(struct net_device *dev)
 
 	netif_carrier_off(dev);
 	netif_carrier_off(end->peer);
+	if (end->port->dev == dev)
+		simnic_burst_stop(&end->burst);
 	return 0;
 }
 
@@ -243,6 +261,7 @@ static int simnic_alloc_port(struct simnic_port *port, unsigned int index)
 	end = netdev_priv(port->dev);
 	end->port = port;
 	end->peer = port->wire;
+	simnic_burst_init(&end->burst, port->dev);
 	wire_end = netdev_priv(port->wire);
 	wire_end->port = port;
 	wire_end->peer = port->dev;
@@ -251,11 +270,17 @@ static int simnic_alloc_port(struct simnic_port *port, unsigned int index)
 
 static void simnic_free_ports(void)
 {
+	struct simnic_end *end;
 	unsigned int i;
 
 	for (i = 0; i < SIMNIC_PORTS; i++) {
-		if (simnic_ports[i].dev)
+		if (simnic_ports[i].dev) {
+			end = netdev_priv(simnic_ports[i].dev);
+			/* It has a cable, or there was no memory for one. */
+			if (end->port)
+				simnic_burst_exit(&end->burst);
 			free_netdev(simnic_ports[i].dev);
+		}
 		if (simnic_ports[i].wire)
 			free_netdev(simnic_ports[i].wire);
 	}
@@ -303,6 +328,7 @@ static void simnic_stop_all(void)
 {
 	unsigned int driver;
 
+	simnic_clone_frames(SIMNIC_CLONED_NEVER);
 	simnic_unregister_devices();
 	for (driver = 0; driver < SIMNIC_DRIVERS; driver++)
 		simnic_unregister(driver);
@@ -327,6 +353,7 @@ static int __init simnic_init(void)
 	}
 
 	simnic_behaviour.size = size;
+	simnic_behaviour.room = -1;
 	prandom_seed_state(&simnic_behaviour.rnd, 1);
 	for (i = 0; i < ports; i++) {
 		err = simnic_alloc_port(&simnic_ports[i], i);
