@@ -203,6 +203,7 @@ bool nfo_dev_start_xmit(struct sk_buff *skb, struct net_device *dev, u64 __percp
 int nfo_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 bool nfo_skb_is_gso(const struct sk_buff *skb);
 bool nfo_skb_has_tunnel_csum(const struct sk_buff *skb);
+bool nfo_skb_is_fraglist(const struct sk_buff *skb);
 bool nfo_skb_mac_header_was_set(const struct sk_buff *skb);
 int nfo_iptunnel_pull_offloads(struct sk_buff *skb);
 void nfo_skb_set_inner_ipproto(struct sk_buff *skb, u8 protocol);

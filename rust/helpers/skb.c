@@ -30,6 +30,11 @@ bool nfo_skb_is_gso(const struct sk_buff *skb)
 	return skb_is_gso(skb);
 }
 
+bool nfo_skb_is_fraglist(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST;
+}
+
 bool nfo_skb_has_tunnel_csum(const struct sk_buff *skb)
 {
 	return skb_shinfo(skb)->gso_type & SKB_GSO_UDP_TUNNEL_CSUM;

@@ -266,6 +266,17 @@ impl<'a> Skb<'a> {
         unsafe { bindings::nfo_skb_is_gso(self.raw.as_ptr()) }
     }
 
+    /// Whether the packet is an aggregate of whole packets, each in a buffer of its own with no more room
+    /// before it than it has come in with (C: `SKB_GSO_FRAGLIST`).
+    ///
+    /// Who segments it puts the headers of the first in front of each. So nothing may be put around it
+    /// that needs more room than an Ethernet header: such an aggregate is taken apart before.
+    #[inline(always)]
+    pub(crate) fn is_list(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        self.get().data_len != 0 && unsafe { bindings::nfo_skb_is_fraglist(self.raw.as_ptr()) }
+    }
+
     /// Whether all segments of a GSO packet fit into `mtu` bytes from the network header on
     /// (C: `skb_gso_validate_network_len`). Only for packets that [`Self::is_gso`] is true of.
     pub(crate) fn segments_fit(&self, mtu: u32) -> bool {

@@ -109,10 +109,10 @@ impl Framed {
     }
 
     /// Whether a packet can be wrapped as it is: a session's header says the length of each packet,
-    /// so that nobody could segment what is behind it.
+    /// so that nobody could segment what is behind it; and what is a list has no room for more.
     #[inline(always)]
     pub(super) fn takes(&self, skb: &Skb<'_>) -> bool {
-        self.session.is_none() || !skb.is_gso()
+        (self.session.is_none() || !skb.is_gso()) && !skb.is_list()
     }
 }
 

@@ -158,7 +158,7 @@ impl NextHop {
     #[inline(never)]
     pub(super) fn transmit_wrapped(
         &self,
-        mut skb: Writable<'_>,
+        skb: Writable<'_>,
         count: &Forwarded,
         rcu: ReadSide<'_>,
     ) {
@@ -167,6 +167,23 @@ impl NextHop {
             skb.output(&self.dst, namespace, count.packets(), rcu);
             return;
         }
+        if skb.is_list() {
+            self.for_each_segment(skb, count, |segment| {
+                self.enter_tunnel_and_send(segment, namespace, count, rcu);
+            });
+        } else {
+            self.enter_tunnel_and_send(skb, namespace, count, rcu);
+        }
+    }
+
+    /// Sends a packet that has room for all headers.
+    fn enter_tunnel_and_send(
+        &self,
+        mut skb: Writable<'_>,
+        namespace: &Namespace,
+        count: &Forwarded,
+        rcu: ReadSide<'_>,
+    ) {
         let dst = match &self.tunnel {
             Some(tunnel) => match tunnel.wrap(&mut skb, namespace) {
                 Ok(()) => &tunnel.dst,
@@ -175,17 +192,29 @@ impl NextHop {
             None => &self.dst,
         };
         // PPPoE says the length of each packet, so that nobody can segment what is behind it.
-        if !self.encap.has_session() || !skb.is_gso() {
-            return self.wrap_and_send(skb, dst, count, rcu);
+        if self.encap.has_session() && skb.is_gso() {
+            self.for_each_segment(skb, count, |segment| {
+                self.wrap_and_send(segment, dst, count, rcu);
+            });
+        } else {
+            self.wrap_and_send(skb, dst, count, rcu);
         }
+    }
+
+    /// Segments a packet, and makes room for all headers before each segment: of an aggregate of whole
+    /// packets each has what it has come in with, and perhaps clones.
+    fn for_each_segment<'a>(
+        &self,
+        skb: Writable<'a>,
+        count: &Forwarded,
+        mut f: impl FnMut(Writable<'a>),
+    ) {
         let Some(segments) = skb.segment() else {
             return count.lost(Loss::Segmentation);
         };
         for segment in segments {
-            // Its room is that of its own buffer, which may have clones: for an aggregate of whole
-            // packets, what each of them has come in with.
             match segment.make_writable(0, u32::from(self.headroom), Decrypted::Take) {
-                Ok(segment) => self.wrap_and_send(segment, dst, count, rcu),
+                Ok(segment) => f(segment),
                 Err(_) => count.lost(Loss::NoMemory),
             }
         }
