@@ -251,7 +251,7 @@ fn insert<F: Stored>(
     }
     table.refresh_settings(conn.namespace());
     let now = jiffies();
-    let timeout = table.timeout(protocol);
+    let deadline = table.deadline(protocol, now);
     let segment = match protocol {
         Protocol::Tcp => packet
             .tcp_header()
@@ -270,7 +270,7 @@ fn insert<F: Stored>(
             conn,
             protocol,
             now,
-            timeout,
+            deadline,
             Half {
                 key: original,
                 rewrite: first,

@@ -258,10 +258,7 @@ fn closes<F: Stored>(
 #[inline(never)]
 fn refresh<F: Stored>(found: Found<'_, Flow<F>>, packet: &[u8], at: u32, deadline: u32, now: u32) {
     let header = (at as usize).saturating_add(F::HEADER_LEN as usize);
-    let segment = match found.object.protocol {
-        Protocol::Tcp => parse::segment(packet.get(header..).unwrap_or(&[])),
-        _ => None,
-    };
+    let segment = || parse::segment(packet.get(header..)?);
     found.object.refresh(found.side(), segment, deadline, now);
 }
 

@@ -135,20 +135,19 @@ pub(crate) struct Half<'a, F: Ip> {
 impl<F: Ip> Flow<F> {
     /// A flow of a connection, from its original and its reply half.
     ///
-    /// Both directions are refreshed by their first packets, also if these come at once.
-    ///
     /// Written so that it is made where it is to be, field by field.
     #[inline(always)]
     pub(crate) fn new(
         conn: &Conn,
         protocol: Protocol,
         now: u32,
-        timeout: u32,
+        deadline: u32,
         original: Half<'_, F>,
         reply: Half<'_, F>,
     ) -> Self {
         let (first, second) = (ARef::from(conn), ARef::from(conn));
-        let deadline = now.wrapping_add(timeout::before_first_packet(timeout, HZ));
+        // The first that moves it is noted: see `refresh`.
+        let deadline = deadline & !1;
         Self {
             directions: [
                 Direction {
@@ -193,17 +192,40 @@ impl<F: Ip> Flow<F> {
     /// Judges a segment with FIN or RST.
     pub(crate) fn judge(&self, side: Side, segment: Segment, now: u32) -> Judgement {
         let (this, other) = (self.progress(side), self.progress(side.other()));
+        if segment.is_fin {
+            this.note_fin();
+            if other.has_fin() {
+                return Judgement::Genuine;
+            }
+        }
         tcp::judge(segment, this.noted(), other.noted(), now, HZ)
     }
 
-    /// A packet has moved the deadline of its direction: conntrack's own does not come sooner, and is
-    /// told what it would have made of the packet. Softirq.
-    pub(crate) fn refresh(&self, side: Side, segment: Option<Segment>, deadline: u32, now: u32) {
-        self.direction(side).deadline.store(deadline, Relaxed);
-        if let Some(segment) = segment {
-            self.note_segment(side, segment, now);
+    /// A packet moves the deadline of its direction: conntrack's own does not come sooner, and is told what
+    /// it would have made of the packet. Softirq.
+    ///
+    /// Of TCP that is done every other time, as the lowest bit of the deadline says, since it takes two
+    /// more lines of memory: the shortest timeouts are those of UDP.
+    pub(crate) fn refresh(
+        &self,
+        side: Side,
+        segment: impl FnOnce() -> Option<Segment>,
+        deadline: u32,
+        now: u32,
+    ) {
+        let cell = &self.direction(side).deadline;
+        let skip = cell.load(Relaxed) & 1;
+        cell.store(deadline & !1 | skip ^ 1, Relaxed);
+        if self.protocol == Protocol::Tcp {
+            if skip != 0 {
+                return;
+            }
+            if let Some(segment) = segment() {
+                self.note_segment(side, segment, now);
+            }
+        } else {
+            self.conn().note_stream(now);
         }
-        self.conn().note_stream(now);
         extend_connection(self.conn(), self.protocol, now);
     }
 

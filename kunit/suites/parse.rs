@@ -65,6 +65,7 @@ mod tests {
             assert!(found.is_some_and(|s| {
                 s.sequence == 0x0102_0304
                     && s.acknowledged == (flags & 0x10 != 0).then_some(0x0506_0708)
+                    && s.is_fin == (flags & 0x01 != 0)
             }));
         }
         for len in 0..14 {

@@ -15,6 +15,7 @@ mod tests {
         Segment {
             sequence,
             acknowledged: Some(acknowledged),
+            is_fin: false,
         }
     }
 
@@ -22,6 +23,7 @@ mod tests {
         Segment {
             sequence,
             acknowledged: None,
+            is_fin: false,
         }
     }
 
@@ -100,8 +102,26 @@ mod tests {
                 }
             }
         }
-        // One in 65,000 of those with an acknowledgement.
-        assert!(hits <= 6);
+        // One in 4,000 of those with an acknowledgement.
+        assert!(hits <= 20);
+    }
+
+    #[test]
+    fn a_fin_is_noted_and_stays() {
+        let progress = Progress::new();
+        assert!(!progress.has_fin());
+        progress.note_fin();
+        assert!(progress.has_fin());
+        assert_eq!(progress.noted(), None);
+        progress.note(with_ack(1, 2), 77);
+        assert!(progress.has_fin() && progress.noted().is_some());
+        // One that does not fit is no reason to let conntrack see the rest.
+        let (this, other) = (noted(5000, 7000, 1000), noted(7000, 5000, 1000));
+        let fin = Segment {
+            is_fin: true,
+            ..with_ack(4_000_000_000, 7000)
+        };
+        assert_eq!(judge(fin, this, other, 1100, HZ), Judgement::Foreign);
     }
 
     #[test]

@@ -56,19 +56,6 @@ mod tests {
     }
 
     #[test]
-    fn the_first_packet_moves_the_deadline() {
-        for timeout in [2 * HZ + 2, 4 * HZ, 30 * HZ] {
-            let first = before_first_packet(timeout, HZ);
-            assert!(worth_moving(first, timeout, HZ));
-            assert!(first >= HZ);
-        }
-        // One that is as short as that is left alone.
-        for timeout in [0, 1, HZ] {
-            assert_eq!(before_first_packet(timeout, HZ), timeout);
-        }
-    }
-
-    #[test]
     fn connections_are_extended_below_five_minutes() {
         let five = EXTEND_BELOW_SECONDS * HZ;
         for now in NOWS {

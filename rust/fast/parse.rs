@@ -60,6 +60,7 @@ pub(crate) fn segment(packet: &[u8]) -> Option<Segment> {
     Some(Segment {
         sequence: u32::from_be_bytes([a, b, c, d]),
         acknowledged: (flags & 0x10 != 0).then_some(u32::from_be_bytes([e, f, g, h])),
+        is_fin: flags & 0x01 != 0,
     })
 }
 

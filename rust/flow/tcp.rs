@@ -11,25 +11,27 @@
 //!
 //! # Algorithm
 //!
-//! Each direction notes the sequence and acknowledgement numbers of a packet that moves its deadline: of
-//! the first, and then of one in a second at most. What a packet said later has gone on from there, by what
-//! has been sent in a second at most; a number that somebody guesses has not:
+//! Each direction notes the sequence and acknowledgement numbers of a packet now and then: of the one that
+//! made the flow, and of one in some seconds. What is said later has gone on from there, by what has been
+//! sent in some seconds at most; a number that somebody guesses has not:
 //!
 //! ```text
-//!                noted             noted + AHEAD
+//!                noted             noted + ahead
 //!   ──┬───────────┬─────────────────────┬──────────────────────── 2^32
 //!     └─ BEHIND ──┘◄──── plausible ────►│
 //! ```
 //!
-//! A segment with an acknowledgement has to fit with both numbers: by chance one in 2^16 does. An RST
-//! without one answers a packet of the other direction, and has that packet's acknowledgement number for
-//! its own sequence number, exactly: the packet is the last that was noted, as the one it answers has
-//! nothing to say any more.
+//! A segment with an acknowledgement has to fit with both numbers: by chance one in some thousand does. An
+//! RST without one answers a packet of the other direction, and has that packet's acknowledgement number for
+//! its own sequence number, exactly.
+//!
+//! A FIN that does not fit is believed when the other direction has one, too: who is not on the way can send
+//! only one of them, since packets of a flow come in by one device in each direction.
 //!
 //! | segment | the connection is | judgement |
 //! |---|---|---|
-//! | fits | | [`Genuine`](Judgement::Genuine): conntrack sees it |
-//! | does not fit | idle | [`Foreign`](Judgement::Foreign): the hosts see it, and ignore it |
+//! | fits, or is the second FIN | | [`Genuine`](Judgement::Genuine): conntrack sees it |
+//! | does not fit | idle, or it is a FIN | [`Foreign`](Judgement::Foreign): the hosts see it, and know |
 //! | does not fit | in use | [`Doubtful`](Judgement::Doubtful): the hosts see it; conntrack sees what comes next |
 
 use core::sync::atomic::{
@@ -37,10 +39,13 @@ use core::sync::atomic::{
     Ordering::Relaxed, //
 };
 
-/// How far a number may have gone on since it was noted, in bytes, and when the connection is in use:
-/// the sequence number then by what the fastest links carry in two seconds.
-const AHEAD: u32 = 1 << 24;
+/// How far numbers may have gone on since they were noted, in bytes; and the sequence number when the
+/// connection is in use: by what fast links carry in two seconds.
+const AHEAD: u32 = 1 << 26;
 const AHEAD_IN_USE: u32 = 1 << 28;
+/// For how many seconds a connection counts as in use after something was noted: longer than it takes until
+/// something is noted again.
+const IN_USE_SECONDS: u32 = 5;
 /// How far it may have gone back, as packets overtake each other.
 const BEHIND: u32 = 1 << 16;
 
@@ -50,6 +55,8 @@ pub(crate) struct Segment {
     pub(crate) sequence: u32,
     /// Only with the flag ACK.
     pub(crate) acknowledged: Option<u32>,
+    /// The flag FIN.
+    pub(crate) is_fin: bool,
 }
 
 /// What a direction has noted.
@@ -57,9 +64,12 @@ pub(crate) struct Segment {
 pub(crate) struct Noted {
     pub(crate) sequence: u32,
     pub(crate) acknowledged: u32,
-    /// In ticks, never zero.
+    /// In ticks; the lowest bit is not of the time.
     when: u32,
 }
+
+/// A FIN was seen, in place of the lowest bit of a time.
+const FIN: u32 = 1;
 
 impl Noted {
     /// What is to be expected of the other direction.
@@ -78,7 +88,7 @@ impl Noted {
 pub(crate) struct Progress {
     sequence: AtomicU32,
     acknowledged: AtomicU32,
-    /// Zero if there is nothing yet.
+    /// The time, and [`FIN`]; the former is zero if there is nothing yet.
     when: AtomicU32,
 }
 
@@ -96,18 +106,29 @@ impl Progress {
         if let Some(acknowledged) = segment.acknowledged {
             self.sequence.store(segment.sequence, Relaxed);
             self.acknowledged.store(acknowledged, Relaxed);
-            self.when.store(now.max(1), Relaxed);
+            let fin = self.when.load(Relaxed) & FIN;
+            self.when.store((now & !FIN).max(2) | fin, Relaxed);
         }
     }
 
     /// What was noted last.
     pub(crate) fn noted(&self) -> Option<Noted> {
-        let when = self.when.load(Relaxed);
+        let when = self.when.load(Relaxed) & !FIN;
         (when != 0).then(|| Noted {
             sequence: self.sequence.load(Relaxed),
             acknowledged: self.acknowledged.load(Relaxed),
             when,
         })
+    }
+
+    /// Notes a FIN.
+    pub(crate) fn note_fin(&self) {
+        self.when.fetch_or(FIN, Relaxed);
+    }
+
+    /// Whether a FIN was seen.
+    pub(crate) fn has_fin(&self) -> bool {
+        self.when.load(Relaxed) & FIN != 0
     }
 }
 
@@ -127,7 +148,7 @@ fn is_plausible(number: u32, noted: u32, ahead: u32) -> bool {
     number.wrapping_sub(noted.wrapping_sub(BEHIND)) <= BEHIND.wrapping_add(ahead)
 }
 
-/// Judges a segment with FIN or RST. `this` was noted of its direction, `other` of the other one; `hz` is
+/// Judges a segment with FIN or RST by itself. `this` was noted of its direction, `other` of the other one; `hz` is
 /// the number of ticks in a second.
 pub(crate) fn judge(
     segment: Segment,
@@ -144,8 +165,7 @@ pub(crate) fn judge(
         // Nothing was said so far.
         return Judgement::Genuine;
     };
-    // A packet in the last second may not have been noted; the one before it was.
-    let recent = |noted: Noted| now.wrapping_sub(noted.when) <= hz.wrapping_mul(2);
+    let recent = |noted: Noted| now.wrapping_sub(noted.when) <= hz.wrapping_mul(IN_USE_SECONDS);
     let in_use = recent(this) || recent(other);
     let fits = match segment.acknowledged {
         Some(acknowledged) => {
@@ -155,9 +175,11 @@ pub(crate) fn judge(
         }
         None => segment.sequence == other.acknowledged,
     };
-    match (fits, in_use) {
-        (true, _) => Judgement::Genuine,
-        (false, true) => Judgement::Doubtful,
-        (false, false) => Judgement::Foreign,
+    if fits {
+        Judgement::Genuine
+    } else if in_use && !segment.is_fin {
+        Judgement::Doubtful
+    } else {
+        Judgement::Foreign
     }
 }

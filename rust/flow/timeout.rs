@@ -28,12 +28,6 @@ pub(crate) fn worth_moving(old: u32, new: u32, hz: u32) -> bool {
     new.wrapping_sub(old) > hz
 }
 
-/// The first timeout of a flow that has not seen a packet yet: so much less than `timeout` that the first
-/// one moves the deadline, which then is worth it (see [`worth_moving`]).
-pub(crate) fn before_first_packet(timeout: u32, hz: u32) -> u32 {
-    timeout.saturating_sub(hz + 1).max(timeout.min(hz))
-}
-
 /// What conntrack's timeout becomes when a flow is handed back to it.
 ///
 /// `usual` is what conntrack gives an entry in this state with each packet. The flow was allowed to be

@@ -15,6 +15,7 @@ use crate::kernel_net::memory::Account;
 use crate::kernel_net::random::secret;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
+    First,
     InsertError,
     Object,
     RcuTable,
@@ -105,7 +106,12 @@ impl<F: Ip> Tunnels<F> {
 
     /// The number of the tunnel that a packet has come through. Softirq.
     pub(crate) fn number(&self, received: &F::Endpoints, rcu: ReadSide<'_>) -> Option<u32> {
-        let found = self.table.lookup(&F::tunnel_key(received), rcu)?;
+        let key = F::tunnel_key(received);
+        let found = match self.table.lookup_first(&key, rcu) {
+            First::Found(found) => found,
+            First::Missing => return None,
+            First::Elsewhere => self.table.lookup(&key, rcu)?,
+        };
         (found.side() == Side::Original).then(|| found.index().saturating_add(1))
     }
 
