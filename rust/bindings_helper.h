@@ -254,6 +254,8 @@ struct net_device *nfo_switchdev_dev(const void *info);
 bool nfo_switchdev_port_blocks(const void *info);
 bool nfo_changeupper_is_master(const void *info);
 bool nfo_dev_forwards_ipv6(const struct net_device *dev);
+bool nfo_dev_is_taken(const struct net_device *dev);
+u32 nfo_dev_input_settings(const struct net_device *dev);
 struct proc_dir_entry *nfo_proc_net(const struct net *net);
 struct kobject *nfo_find_module(const struct module *any, const char *name);
 bool nfo_this_module_get(void);
@@ -285,7 +287,9 @@ struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev, s
 				      struct sk_buff *skb, u16 *flags);
 bool nfo_without_policies(const struct net *net);
 bool nfo_has_forward_policies(const struct net *net);
-bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst, u16 family);
+bool nfo_has_input_policies(const struct net *net);
+bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst,
+			    const struct net_device *input, u16 family);
 bool nfo_ip_routes_by_ports(const struct net *net);
 bool nfo_ip_routes_by_destination(const struct net *net);
 bool nfo_ip6_routes_by_destination(const struct net *net);

@@ -31,8 +31,7 @@ use crate::kernel_net::netfilter::{
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
     First,
-    Found,
-    Side, //
+    Found, //
 };
 use crate::kernel_net::skb::{
     Addressee,
@@ -418,17 +417,12 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         Verdict::accept(skb)
     };
 
-    if !direction.state.forwards() {
+    if !direction.state.is_active() && !found.object.note_packet(found.side()) {
         return bypass(skb, Bypass::FlowOver);
     }
-    if !direction.conn.status().is_settled() {
-        if direction.conn.status().is_dying() {
-            FlowTable::end(table, found, Teardown::ConnectionGone, now, rcu);
-            return Verdict::accept(skb);
-        }
-        if found.side() == Side::Reply {
-            direction.conn.note_reply();
-        }
+    if direction.conn.status().is_dying() {
+        FlowTable::end(table, found, Teardown::ConnectionGone, now, rcu);
+        return Verdict::accept(skb);
     }
     if is_any(AROUND) && skb.addressee() == Addressee::Other {
         // A bridge or VLAN device above may have an address of its own; nobody else's frames are
@@ -497,9 +491,13 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     if AROUND == SESSION || is_any(AROUND) {
         skb.pull_header(at, F::ETHERTYPE);
     }
-    if AROUND == POLICED && !skb.is_let_through(&next_hop.dst, rcu) {
-        table.state.forwarded.lost(Loss::Policy);
-        return Verdict::stolen();
+    if AROUND == POLICED {
+        let back = found.object.direction(found.side().other());
+        let input = back.next_hop.get(rcu).dst.device(rcu);
+        if !skb.is_let_through(&next_hop.dst, input, rcu) {
+            table.state.forwarded.lost(Loss::Policy);
+            return Verdict::stolen();
+        }
     }
     F::apply(&direction.rewrite, skb.linear_mut(), protocol, how);
     if options.hardware() {

@@ -146,6 +146,7 @@ impl<F: Ip> Flow<F> {
         reply: Half<'_, F>,
     ) -> Self {
         let (first, second) = (ARef::from(conn), ARef::from(conn));
+        let replied = conn.status().has_seen_reply();
         // The first that moves it is noted: see `refresh`.
         let deadline = deadline & !1;
         Self {
@@ -153,7 +154,7 @@ impl<F: Ip> Flow<F> {
                 Direction {
                     key: *original.key,
                     rewrite: *original.rewrite,
-                    state: state::Cell::new(),
+                    state: state::Cell::new(replied),
                     deadline: AtomicU32::new(deadline),
                     next_hop: RcuSlot::new(original.next_hop),
                     conn: first,
@@ -161,7 +162,7 @@ impl<F: Ip> Flow<F> {
                 Direction {
                     key: *reply.key,
                     rewrite: *reply.rewrite,
-                    state: state::Cell::new(),
+                    state: state::Cell::new(replied),
                     deadline: AtomicU32::new(deadline),
                     next_hop: RcuSlot::new(reply.next_hop),
                     conn: second,
@@ -295,6 +296,20 @@ impl<F: Ip> Flow<F> {
         for (direction, next_hop) in self.directions.iter().zip([original, reply]) {
             direction.next_hop.set(next_hop);
         }
+    }
+
+    /// A packet went by of a flow that is not simply active: notes what there is to note. False if the flow
+    /// has ended. Softirq.
+    #[cold]
+    pub(crate) fn note_packet(&self, side: Side) -> bool {
+        if side == Side::Reply && self.direction(Side::Original).state.reply() {
+            self.conn().note_reply();
+        }
+        let decides = &self.direction(Side::Original).state;
+        if decides.is_active() {
+            self.direction(Side::Reply).state.reply();
+        }
+        decides.forwards()
     }
 
     /// The state that decides.

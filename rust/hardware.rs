@@ -45,7 +45,6 @@ use crate::flow::ip::{
     V4,
     V6, //
 };
-use crate::flow::state::State;
 use crate::flow::timeout;
 use crate::flow::Flow;
 use crate::kernel_net::device::Device;
@@ -343,7 +342,7 @@ impl FlowTable {
         let flow = found.object;
         let cell = &flow.hardware;
         this.hardware.note_options(options);
-        if cell.is_settled() || flow.state() != State::Active {
+        if cell.is_settled() || flow.is_over() {
             return;
         }
         if !cell.is_admitted() {

@@ -59,11 +59,37 @@ pub(crate) enum Station {
     /// The neighbour, whatever its address is just now.
     Neighbour(ARef<Neighbour>),
     /// The neighbour, as long as it has this address: a bridge has chosen a port for it.
-    Bridged(ARef<Neighbour>, Mac),
+    Bridged(ARef<Neighbour>, Address),
     /// The far end of a session.
-    Fixed(Mac),
+    Fixed(Address),
     /// The far end of a session, behind a bridge.
-    Behind(Mac),
+    Behind(Address),
+}
+
+/// An Ethernet address as a word in memory, with two zero bytes behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address(u64);
+
+impl Address {
+    /// Whether it is the one at the beginning of a word.
+    #[inline(always)]
+    fn is_in(self, word: u64) -> bool {
+        const MASK: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
+        (self.0 ^ word) & MASK == 0
+    }
+}
+
+impl From<Mac> for Address {
+    fn from([a, b, c, d, e, f]: Mac) -> Self {
+        Self(u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]))
+    }
+}
+
+impl From<Address> for Mac {
+    fn from(address: Address) -> Self {
+        let [a, b, c, d, e, f, _, _] = address.0.to_ne_bytes();
+        [a, b, c, d, e, f]
+    }
 }
 
 impl Station {
@@ -83,13 +109,13 @@ impl Station {
     #[inline(always)]
     fn is_where_it_was(&self) -> bool {
         match self {
-            Station::Bridged(neighbour, address) => neighbour.ethernet_address() == *address,
+            Station::Bridged(neighbour, address) => address.is_in(neighbour.ethernet_word()),
             Station::Neighbour(_) | Station::Fixed(_) | Station::Behind(_) => true,
         }
     }
 
     /// What there is to check of one that is behind a bridge.
-    #[inline(never)]
+    #[inline(always)]
     fn check_bridged(&self, learned: &Option<Learned>, now: u32) -> Check {
         if learned.as_ref().is_some_and(Learned::is_outdated) {
             Check::Unsure
@@ -105,10 +131,8 @@ impl Station {
     fn word(&self) -> u64 {
         match self {
             Station::Neighbour(neighbour) => neighbour.ethernet_word(),
-            Station::Bridged(_, [a, b, c, d, e, f])
-            | Station::Fixed([a, b, c, d, e, f])
-            | Station::Behind([a, b, c, d, e, f]) => {
-                u64::from_ne_bytes([*a, *b, *c, *d, *e, *f, 0, 0])
+            Station::Bridged(_, address) | Station::Fixed(address) | Station::Behind(address) => {
+                address.0
             }
         }
     }
@@ -119,7 +143,7 @@ impl Station {
         match self {
             Station::Neighbour(neighbour) => neighbour.ethernet_address(),
             Station::Bridged(_, address) | Station::Fixed(address) | Station::Behind(address) => {
-                *address
+                (*address).into()
             }
         }
     }
@@ -167,7 +191,7 @@ pub(crate) struct NextHop {
     pub(crate) device: ARef<Device>,
     /// Where nothing but an Ethernet header is put in front: that.
     pub(crate) plain: Option<Plain>,
-    /// The largest packet, from the network header on.
+    /// The largest packet, from the network header on: see [`NextHop::mtu_now`].
     pub(crate) mtu: u32,
     /// Room that packets need before them.
     pub(crate) headroom: u16,
@@ -185,6 +209,8 @@ pub(crate) struct NextHop {
     pub(crate) tunnel: Option<Tunnel>,
     /// A bridge is on the way, which may have learned since that it leads elsewhere.
     pub(crate) bridged: Option<Learned>,
+    /// What was set for packets that come in by its route's device.
+    pub(crate) input_settings: u32,
     /// The collector has ended the flows that go this way, which is wrong.
     pub(crate) told: AtomicBool,
     /// Where packets come in that take the opposite way.
@@ -231,6 +257,12 @@ fn packed(address: Mac) -> u64 {
     u64::from_be_bytes([0, 0, a, b, c, d, e, f]) | KNOWN
 }
 
+/// Whether packets that come in by a route's device would be forwarded at all.
+pub(crate) fn may_come_in(dst: &Dst, rcu: ReadSide<'_>) -> bool {
+    let device = dst.device(rcu);
+    !device.is_taken(rcu) && (dst.is_ipv4() || device.forwards_ipv6(rcu))
+}
+
 /// What a packet finds when it looks at its next hop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
@@ -252,6 +284,21 @@ impl NextHop {
             Link::Other { neighbour } => Some(neighbour),
             Link::None | Link::Transform => None,
         }
+    }
+
+    /// The largest packet by this route, and through this tunnel.
+    pub(crate) fn mtu_of(dst: &Dst, tunnel: &Option<Tunnel>) -> u32 {
+        let mtu = dst.mtu();
+        tunnel.as_ref().map_or(mtu, |tunnel| mtu.min(tunnel.mtu()))
+    }
+
+    /// Whether packets of the opposite direction, which come in by the route's device, would be forwarded
+    /// by the classic path as when the way was found, and what is as large as then.
+    pub(crate) fn is_as_set(&self, rcu: ReadSide<'_>) -> bool {
+        let device = self.dst.device(rcu);
+        may_come_in(&self.dst, rcu)
+            && device.input_settings(rcu) == self.input_settings
+            && Self::mtu_of(&self.dst, &self.tunnel) == self.mtu
     }
 
     /// The address that packets which take the opposite way are sent to, where that is Ethernet.

@@ -49,6 +49,7 @@ use crate::next_hop::recent::{
     Question, //
 };
 use crate::next_hop::{
+    may_come_in,
     Ends,
     Framed,
     InHardware,
@@ -203,6 +204,10 @@ fn next_hop(
     rcu: ReadSide<'_>,
 ) -> Result<RcuArc<NextHop>, Refusal> {
     let next_hops = &table.content().next_hops;
+    // The other direction's packets come in by its device.
+    if !may_come_in(&dst, rcu) {
+        return Err(Refusal::NotForwarded);
+    }
     let policed = packet.has_forward_policies();
     if dst.has_xfrm() {
         return next_hops.alone(transformed(dst, policed, rcu));
@@ -224,7 +229,7 @@ fn next_hop(
         Some(hop) => in_table(table, hop, rcu)?,
         None => {
             let way = Way::find(table, packet, &dst, neighbour, rcu)?;
-            next_hops.share(way.into_hop(dst, policed)?)?
+            next_hops.share(way.into_hop(dst, policed, rcu)?)?
         }
     };
     next_hops.remember(question, &hop);
@@ -261,6 +266,7 @@ fn transformed(dst: Dst, policed: bool, rcu: ReadSide<'_>) -> NextHop {
         tunnel: None,
         bridged: None,
         told: AtomicBool::new(false),
+        input_settings: device.input_settings(rcu),
         policed,
         plain: None,
         framed: None,
@@ -334,7 +340,7 @@ fn neighbour_of(
 /// For ways that are not plain, whose devices do not tell when they lead elsewhere; a plain one ends at the
 /// device of its route.
 pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
-    if !hop.dst.is_ipv4() && !hop.dst.device(rcu).forwards_ipv6() {
+    if !hop.is_as_set(rcu) {
         return false;
     }
     if hop.plain.is_some() || matches!(hop.link, Link::Transform) {
@@ -356,7 +362,7 @@ pub(crate) fn still_leads(hop: &NextHop, rcu: ReadSide<'_>) -> bool {
         Link::Ethernet {
             station: Station::Fixed(address) | Station::Behind(address),
             ..
-        } => Some(*address),
+        } => Some((*address).into()),
         _ => None,
     };
     walked.is_ok()
@@ -536,6 +542,10 @@ impl<'rcu> Way<'rcu> {
         if self.tunnelled || !self.encap.is_none() {
             return Err(Refusal::EncapsulatedTooDeep);
         }
+        // What comes out of it is this host's own before.
+        if packet.has_input_policies() {
+            return Err(Refusal::TunnelTransformed);
+        }
         let (source, destination) = ends.addresses();
         let dst = packet
             .tunnel_route(ends.protocol(), &source, &destination, rcu)
@@ -564,24 +574,26 @@ impl<'rcu> Way<'rcu> {
     }
 
     /// The next hop that this way is.
-    fn into_hop(self, dst: Dst, policed: bool) -> Result<NextHop, Refusal> {
+    fn into_hop(
+        self,
+        dst: Dst,
+        policed: bool,
+        rcu: ReadSide<'_>,
+    ) -> Result<NextHop, Refusal> {
         let (device, devices) = (self.device, self.indices());
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
             Some(Ends::V4(_)) => V4::HEADER_LEN,
             Some(Ends::V6(_)) => V6::HEADER_LEN,
             None => 0,
         };
-        let mtu = match &self.tunnel {
-            Some(tunnel) => dst.mtu().min(tunnel.dst.mtu().saturating_sub(tunnel_len)),
-            None => dst.mtu(),
-        };
+        let mtu = NextHop::mtu_of(&dst, &self.tunnel);
         let link = if device.is_ethernet() {
             let station = match (self.session, self.neighbour) {
-                (Some(station), _) if self.bridged => Station::Behind(station),
-                (Some(station), _) => Station::Fixed(station),
+                (Some(station), _) if self.bridged => Station::Behind(station.into()),
+                (Some(station), _) => Station::Fixed(station.into()),
                 (None, Some(neighbour)) if self.bridged => {
                     let address = neighbour.ethernet_address();
-                    Station::Bridged(neighbour, address)
+                    Station::Bridged(neighbour, address.into())
                 }
                 (None, Some(neighbour)) => Station::Neighbour(neighbour),
                 (None, None) => return Err(Refusal::NeighbourUnknown),
@@ -620,6 +632,7 @@ impl<'rcu> Way<'rcu> {
             port: Port::new(device.ifindex(), self.encap, number),
             bridged: self.learned.filter(|_| self.bridged),
             told: AtomicBool::new(false),
+            input_settings: dst.device(rcu).input_settings(rcu),
             policed,
             plain,
             framed,

@@ -63,6 +63,9 @@ reasons! {
         ForeignNat = "foreign_nat",
         /// The destination is not one host.
         Multicast = "multicast",
+        /// Packets of the other direction would not be forwarded: the device that they come in by is part
+        /// of another, or IPv6 forwarding is off.
+        NotForwarded = "not_forwarded",
         /// The connection is being deleted.
         Dying = "dying",
         /// No route back.
@@ -76,7 +79,8 @@ reasons! {
         /// A tunnel other than IPIP and IP6IP6, or one that does more: without both addresses, with
         /// UDP around (FOU), with a mark, a device or a namespace of its own.
         TunnelKind = "tunnel_kind",
-        /// The route of a tunnel transforms packets (IPsec).
+        /// The route of a tunnel transforms packets, or policies may have a say in what comes out of it
+        /// (IPsec).
         TunnelTransformed = "tunnel_ipsec",
         /// The device is not one of the flowtable's.
         DeviceNotInTable = "device_not_in_table",

@@ -18,7 +18,6 @@ use crate::flow::ip::{
     V4,
     V6, //
 };
-use crate::flow::state::State;
 use crate::flow::Flow;
 use crate::kernel_net::conntrack::Conn;
 use crate::kernel_net::flow_block::{
@@ -165,7 +164,7 @@ fn plan<F: Stored>(
 ) -> Plan {
     let hardware = &this.hardware;
     let wishes = flow.hardware.begin();
-    let goes_on = flow.state() == State::Active;
+    let goes_on = !flow.is_over();
     let draining = hardware.draining.load(Relaxed) != 0;
     let installed = flow.hardware.is_installed();
     let remove = installed && (!goes_on || wishes.has(Wish::Remove));

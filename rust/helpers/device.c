@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/if_bridge.h>
+#include <linux/if_macvlan.h>
+#include <linux/inetdevice.h>
 #include <net/addrconf.h>
 #include <net/ip6_tunnel.h>
 #include <net/ip_tunnels.h>
@@ -239,4 +241,31 @@ bool nfo_dev_forwards_ipv6(const struct net_device *dev)
 		|| READ_ONCE(idev->cnf.force_forwarding)
 #endif
 	       );
+}
+
+/* What comes in by it is for another device, whose part it is. */
+bool nfo_dev_is_taken(const struct net_device *dev)
+{
+	struct list_head *iter = (struct list_head *)&dev->adj_list.upper;
+	const struct net_device *upper;
+	bool taken = netif_is_bridge_port(dev) || netif_is_ovs_port(dev) ||
+		     netif_is_bond_slave(dev) || netif_is_team_port(dev);
+
+	for (upper = netdev_upper_get_next_dev_rcu((struct net_device *)dev, &iter); upper;
+	     upper = netdev_upper_get_next_dev_rcu((struct net_device *)dev, &iter))
+		taken |= netif_is_macvlan(upper) &&
+			 ((const struct macvlan_dev *)netdev_priv(upper))->mode ==
+				 MACVLAN_MODE_PASSTHRU;
+	return taken;
+}
+
+/* What is set for packets of IPv4 that come in by it, of which nobody is told, as a number. */
+u32 nfo_dev_input_settings(const struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+	return in_dev ? IN_DEV_RPFILTER(in_dev) << 4 | !!IN_DEV_SRC_VMARK(in_dev) << 3 |
+				!!IN_DEV_ACCEPT_LOCAL(in_dev) << 2 |
+				!!IN_DEV_ROUTE_LOCALNET(in_dev) << 1 | !!IN_DEV_FORWARD(in_dev) :
+			0;
 }

@@ -159,6 +159,17 @@ bool nfo_without_policies(const struct net *net)
 #endif
 }
 
+/* Whether one of them may have a say in what comes in for this host, as tunnels' packets. */
+bool nfo_has_input_policies(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_IN]) ||
+	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_IN]) == XFRM_USERPOLICY_BLOCK;
+#else
+	return false;
+#endif
+}
+
 /* Whether one of them may have a say in what is forwarded. */
 bool nfo_has_forward_policies(const struct net *net)
 {
@@ -170,9 +181,17 @@ bool nfo_has_forward_policies(const struct net *net)
 #endif
 }
 
-/* As ip_forward() and ip6_forward() ask; the route is lent. */
-bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst, u16 family)
+/*
+ * As ip_forward() and ip6_forward() ask; the route is lent. A packet of IPv4 knows whether the device that
+ * IP got it by is exempt.
+ */
+bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst,
+			    const struct net_device *input, u16 family)
 {
+	const struct in_device *in_dev = __in_dev_get_rcu(input);
+
+	memset(skb->cb, 0, sizeof(skb->cb));
+	IPCB(skb)->flags = in_dev && IN_DEV_ORCONF(in_dev, NOPOLICY) ? IPSKB_NOPOLICY : 0;
 	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, dst);
 	return xfrm_policy_check(NULL, XFRM_POLICY_FWD, skb, family);

@@ -101,15 +101,6 @@ impl Status {
     pub(crate) fn has_seen_reply(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_SEEN_REPLY)
     }
-    /// Whether the entry is a living one that has seen packets both ways: nothing is to be done about it.
-    #[inline(always)]
-    pub(crate) fn is_settled(self) -> bool {
-        let (dying, replied) = (
-            bindings::ip_conntrack_status_IPS_DYING,
-            bindings::ip_conntrack_status_IPS_SEEN_REPLY,
-        );
-        self.0 & (dying | replied) == replied
-    }
     /// Whether the entry is not among the first to go when the table is full.
     pub(crate) fn is_assured(self) -> bool {
         self.has(bindings::ip_conntrack_status_IPS_ASSURED)

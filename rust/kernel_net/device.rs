@@ -185,10 +185,25 @@ impl Device {
 
     /// Whether packets of IPv6 that come in by it are forwarded (C: `forwarding` of all devices or
     /// `force_forwarding` of this one, and not `disable_ipv6`).
-    pub(crate) fn forwards_ipv6(&self) -> bool {
+    pub(crate) fn forwards_ipv6(&self, _rcu: ReadSide<'_>) -> bool {
         // SAFETY: The device is valid, by the type invariant; its settings go a grace period after it
-        // lost them, and callers have the device under RCU.
+        // lost them.
         unsafe { bindings::nfo_dev_forwards_ipv6(self.as_raw()) }
+    }
+
+    /// Whether what comes in by it is for another device, as whose part it is: a bridge, a bond, a macvlan
+    /// that takes all. A device in a VRF is not such a one.
+    pub(crate) fn is_taken(&self, _rcu: ReadSide<'_>) -> bool {
+        // SAFETY: The device is valid, by the type invariant, and RCU is held, by which those above it
+        // are found.
+        unsafe { bindings::nfo_dev_is_taken(self.as_raw()) }
+    }
+
+    /// What is set for packets of IPv4 that come in by it, of which nobody is told when it changes, as a
+    /// number to be compared: `rp_filter` and its like.
+    pub(crate) fn input_settings(&self, _rcu: ReadSide<'_>) -> u32 {
+        // SAFETY: As above, for its settings.
+        unsafe { bindings::nfo_dev_input_settings(self.as_raw()) }
     }
 
     /// Whether its driver can be told of rules (C: `ndo_setup_tc`). If not, drivers of other devices

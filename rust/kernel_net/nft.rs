@@ -211,7 +211,13 @@ impl<'a> Packet<'a> {
     /// Whether policies of IPsec may have a say in what is forwarded.
     pub(crate) fn has_forward_policies(&self) -> bool {
         // SAFETY: The packet's state is valid, by the type invariant, and so is its namespace.
-        unsafe { bindings::nfo_has_forward_policies((*self.raw.state).net) }
+        unsafe { bindings::nfo_has_forward_policies(self.state().net) }
+    }
+
+    /// Whether they may have a say in what comes in for this host.
+    pub(crate) fn has_input_policies(&self) -> bool {
+        // SAFETY: As above.
+        unsafe { bindings::nfo_has_input_policies(self.state().net) }
     }
 
     /// The traffic class by which the other direction's packets are taken to be routed, that of this

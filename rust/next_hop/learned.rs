@@ -10,6 +10,7 @@
 //!
 //! Which stations share a place depends on a secret.
 
+use crate::compat::pin_init_array_from_fn;
 use crate::compat::prelude::*;
 use crate::compat::sync::Arc;
 use crate::kernel_net::neighbour::Mac;
@@ -25,23 +26,27 @@ use core::sync::atomic::{
 
 /// Places: two to the power of this.
 const BITS: u32 = 9;
+const PLACES: usize = 1 << BITS;
 
 /// How many times something was said of stations, by place: those of one namespace.
+#[pin_data]
 pub(crate) struct Stations {
-    places: KVec<AtomicU32>,
+    #[pin]
+    places: [AtomicU32; PLACES],
     secret: u64,
 }
 
 impl Stations {
     /// Nothing was said. Process context; fails with `ENOMEM`.
     pub(crate) fn new() -> Result<Arc<Self>> {
-        let mut places = KVec::with_capacity(1 << BITS, GFP_KERNEL)?;
-        for _ in 0..1 << BITS {
-            places.push(AtomicU32::new(0), GFP_KERNEL)?;
-        }
-        // Odd, so that the uppermost bits of a product depend on all others.
-        let secret = secret() | 1;
-        Ok(Arc::new(Self { places, secret }, GFP_KERNEL)?)
+        Arc::pin_init(
+            pin_init!(Self {
+                places <- pin_init_array_from_fn(|_| AtomicU32::new(0)),
+                // Odd, so that the uppermost bits of a product depend on all others.
+                secret: secret() | 1,
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
     }
 
     fn place(&self, station: Mac) -> usize {
@@ -53,10 +58,8 @@ impl Stations {
 
     /// Something was said of a station. Any context.
     pub(crate) fn tell(&self, station: Mac) {
-        if let Some(place) = self.places.get(self.place(station)) {
-            // Pairs with `now`: who sees the count sees what the bridge has changed before.
-            place.fetch_add(1, Release);
-        }
+        // Pairs with `now`: who sees the count sees what the bridge has changed before.
+        self.places[self.place(station) % PLACES].fetch_add(1, Release);
     }
 }
 
@@ -86,11 +89,9 @@ impl Learned {
     }
 
     /// The count.
+    #[inline(always)]
     pub(super) fn now(&self) -> u32 {
-        self.stations
-            .places
-            .get(self.place)
-            .map_or(0, |place| place.load(Acquire))
+        self.stations.places[self.place % PLACES].load(Acquire)
     }
 
     /// Notes that the way is right as of that count.
@@ -99,6 +100,7 @@ impl Learned {
     }
 
     /// Whether something was said that may concern the station.
+    #[inline(always)]
     pub(super) fn is_outdated(&self) -> bool {
         self.now() != self.as_of.load(Relaxed)
     }

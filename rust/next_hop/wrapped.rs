@@ -77,6 +77,16 @@ impl Tunnel {
         (self.number.number(), self.dst.id())
     }
 
+    /// The largest packet that fits into it.
+    pub(super) fn mtu(&self) -> u32 {
+        let header = match &self.ends {
+            Ends::V4(_) => tunnel::header_len::<4>(),
+            Ends::V6(_) => tunnel::header_len::<16>(),
+        };
+        // CAST: 20 or 40.
+        self.dst.mtu().saturating_sub(header as u32)
+    }
+
     /// Puts the outer header around a packet. An error costs the packet.
     fn wrap(&self, skb: &mut Writable<'_>, namespace: &Namespace) -> Result<(), Loss> {
         let pushed = match &self.ends {

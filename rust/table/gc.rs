@@ -18,7 +18,6 @@ use super::{
 };
 use crate::compat::prelude::*;
 use crate::compat::sync::rcu;
-use crate::flow::state::State;
 use crate::flow::{
     extend_connection,
     Flow, //
@@ -144,7 +143,7 @@ impl<F: Stored> Flows<F> {
         if let Some(why) = why {
             FlowTable::end_flow(table, index, flow, why, now, rcu);
         }
-        if flow.state() != State::Active {
+        if flow.is_over() {
             // Who ended it has asked for that; this is for good measure.
             FlowTable::withdraw(table, index, flow, rcu);
         }
