@@ -28,6 +28,11 @@ impl Notified for Devices {
                 Teardown::DeviceChanged
             }
         };
+        if event == Event::Unregister {
+            if let Some(state) = state_of(device) {
+                state.blocked.set(device.ifindex(), false);
+            }
+        }
         end_crossing(device, why);
     }
 }
@@ -60,7 +65,14 @@ impl bridge::Notified for Stations {
 pub(crate) struct Ports;
 
 impl bridge::PortsNotified for Ports {
-    fn port_blocks(&self, port: &Device) {
-        end_crossing(port, Teardown::PathChanged);
+    fn port_event(&self, port: &Device, forwards: bool) {
+        let Some(state) = state_of(port) else {
+            return;
+        };
+        // First, so that no flow is made again behind those that end.
+        state.blocked.set(port.ifindex(), !forwards);
+        if !forwards {
+            end_crossing(port, Teardown::PathChanged);
+        }
     }
 }

@@ -261,11 +261,14 @@ fn refresh<F: Stored>(found: Found<'_, Flow<F>>, packet: &[u8], at: u32, deadlin
     found.object.refresh(found.side(), segment, deadline, now);
 }
 
-/// Looks again whether a bridge on the way still leads where it did, since it has heard something that
+/// Looks again whether a bridge on the way still leads where it did, if it has heard something that
 /// may concern it; then what else there is to check.
 #[cold]
 #[inline(never)]
-fn look_again(next_hop: &NextHop, now: u32, rcu: ReadSide<'_>) -> Check {
+fn look_again(next_hop: &NextHop, check: Check, now: u32, rcu: ReadSide<'_>) -> Check {
+    if check != Check::Unsure {
+        return check;
+    }
     let heard = next_hop.heard();
     if !path::still_leads(next_hop, rcu) {
         next_hop.outdate();
@@ -441,22 +444,21 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     if tcp.closes() && closes(table, found, skb.linear(), at, now, rcu) == Judgement::Genuine {
         return Verdict::accept(skb);
     }
-    let mut check = next_hop.check(now, rcu);
-    if check == Check::Unsure {
-        check = look_again(next_hop, now, rcu);
-    }
-    match check {
-        Check::Good => {}
-        Check::Policed if AROUND == POLICED => {}
-        Check::Policed => {
-            let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
-            return forward_policed(table, options, skb, found, shape, rcu);
+    let check = next_hop.check(now, rcu);
+    if check != Check::Good {
+        match look_again(next_hop, check, now, rcu) {
+            Check::Good => {}
+            Check::Policed if AROUND == POLICED => {}
+            Check::Policed => {
+                let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
+                return forward_policed(table, options, skb, found, shape, rcu);
+            }
+            Check::Unsure | Check::PathChanged => {
+                FlowTable::mark_stale(table, found, now, rcu);
+                return bypass(skb, Bypass::PathChanged);
+            }
+            Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
         }
-        Check::Unsure | Check::PathChanged => {
-            FlowTable::mark_stale(table, found, now, rcu);
-            return bypass(skb, Bypass::PathChanged);
-        }
-        Check::NeighbourUnknown => return bypass(skb, Bypass::Neighbour),
     }
     let headroom = u32::from(next_hop.headroom).saturating_sub(at);
     let decrypted = match AROUND {

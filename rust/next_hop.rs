@@ -10,6 +10,7 @@
 //! Most next hops are plain: an Ethernet header, and out. Those that put some more in front, the same
 //! for all packets, are in [`framed`], and the rest is in [`wrapped`].
 
+pub(crate) mod blocked;
 mod framed;
 pub(crate) mod learned;
 pub(crate) mod recent;

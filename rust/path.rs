@@ -229,6 +229,9 @@ fn next_hop(
         Some(hop) => in_table(table, hop, rcu)?,
         None => {
             let way = Way::find(table, packet, &dst, neighbour, rcu)?;
+            if way.bridged && table.content().state.blocked.has_any(&way.indices()) {
+                return Err(Refusal::NotForwarded);
+            }
             next_hops.share(way.into_hop(dst, policed, rcu)?)?
         }
     };

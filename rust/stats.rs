@@ -22,6 +22,7 @@ use crate::kernel_net::registry::{
 use crate::kernel_net::work::Worker;
 use crate::listing;
 use crate::new_spinlock_bh;
+use crate::next_hop::blocked::Blocked;
 use crate::next_hop::learned::Stations;
 use crate::reason::{
     Answer,
@@ -89,6 +90,8 @@ pub(crate) struct NamespaceState {
     batches: SpinLockBh<Option<Arc<Batches<Worker<FlowTable>>>>>,
     /// What bridges have said.
     pub(crate) stations: Arc<Stations>,
+    #[pin]
+    pub(crate) blocked: Blocked,
     /// The flowtables; marked, those that events may concern.
     #[pin]
     tables: Registry<Worker<FlowTable>>,
@@ -218,6 +221,7 @@ impl PerNamespace for NamespaceState {
                 counters,
                 batches <- new_spinlock_bh!(None, "nft_offload_rs_batches"),
                 stations,
+                blocked <- Blocked::new(),
                 tables <- Registry::new(),
             }),
             GFP_KERNEL,

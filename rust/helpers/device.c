@@ -214,14 +214,17 @@ struct net_device *nfo_switchdev_dev(const void *info)
 	return switchdev_notifier_info_to_dev(info);
 }
 
-/* Of an attribute of a port that is set: it does not forward from now on. */
-bool nfo_switchdev_port_blocks(const void *info)
+/* Of an attribute of a port that is set: what it is about, and what it says then. */
+bool nfo_switchdev_is_stp_state(const void *info)
 {
-	const struct switchdev_attr *attr =
-		((const struct switchdev_notifier_port_attr_info *)info)->attr;
+	return ((const struct switchdev_notifier_port_attr_info *)info)->attr->id ==
+	       SWITCHDEV_ATTR_ID_PORT_STP_STATE;
+}
 
-	return attr->id == SWITCHDEV_ATTR_ID_PORT_STP_STATE &&
-	       attr->u.stp_state != BR_STATE_FORWARDING;
+bool nfo_switchdev_port_forwards(const void *info)
+{
+	return ((const struct switchdev_notifier_port_attr_info *)info)->attr->u.stp_state ==
+	       BR_STATE_FORWARDING;
 }
 
 /* A bridge, a bond or a VRF gets a device, or loses it. */

@@ -181,6 +181,14 @@ bool nfo_has_forward_policies(const struct net *net)
 #endif
 }
 
+static bool ipv6_is_exempt(const struct net_device *input)
+{
+	const struct inet6_dev *idev = __in6_dev_get(input);
+
+	return READ_ONCE(dev_net(input)->ipv6.devconf_all->disable_policy) ||
+	       (idev && READ_ONCE(idev->cnf.disable_policy));
+}
+
 /*
  * As ip_forward() and ip6_forward() ask; the route is lent. A packet of IPv4 knows whether the device that
  * IP got it by is exempt.
@@ -194,7 +202,8 @@ bool nfo_xfrm_forward_check(struct sk_buff *skb, struct dst_entry *dst,
 	IPCB(skb)->flags = in_dev && IN_DEV_ORCONF(in_dev, NOPOLICY) ? IPSKB_NOPOLICY : 0;
 	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, dst);
-	return xfrm_policy_check(NULL, XFRM_POLICY_FWD, skb, family);
+	return (family == AF_INET6 && ipv6_is_exempt(input)) ||
+	       xfrm_policy_check(NULL, XFRM_POLICY_FWD, skb, family);
 }
 
 /* Whether rules of routing ask for ports; IPv4 looks for those in the packet then. */

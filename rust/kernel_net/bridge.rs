@@ -26,8 +26,8 @@ pub(crate) trait Notified: Send + Sync {
 
 /// Who is told of ports. Process context, under RTNL.
 pub(crate) trait PortsNotified: Send + Sync {
-    /// A port of a bridge does not forward from now on: spanning tree blocks it, or somebody does by hand.
-    fn port_blocks(&self, port: &Device);
+    /// A port of a bridge forwards from now on, or does not: as spanning tree has it, or somebody by hand.
+    fn port_event(&self, port: &Device, forwards: bool);
 }
 
 /// The chain that bridges tell of their ports (C: `register_switchdev_blocking_notifier`).
@@ -57,14 +57,18 @@ unsafe impl<T: PortsNotified> Chain for Ports<T> {
         if event != bindings::NFO_SWITCHDEV_PORT_ATTR_SET {
             return;
         }
-        // SAFETY: By the contract, events of this kind come with an attribute and a live device.
-        let port = unsafe {
-            bindings::nfo_switchdev_port_blocks(info).then(|| bindings::nfo_switchdev_dev(info))
-        };
-        if let Some(port) = port {
-            // SAFETY: As above.
-            self.0.port_blocks(unsafe { Device::from_raw(port) });
+        // SAFETY: By the contract, events of this kind come with an attribute.
+        if !unsafe { bindings::nfo_switchdev_is_stp_state(info) } {
+            return;
         }
+        // SAFETY: As above, it is a state, and they come with a live device, too.
+        let (forwards, port) = unsafe {
+            (
+                bindings::nfo_switchdev_port_forwards(info),
+                Device::from_raw(bindings::nfo_switchdev_dev(info)),
+            )
+        };
+        self.0.port_event(port, forwards);
     }
 }
 
