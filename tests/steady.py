@@ -64,13 +64,7 @@ def talk(host, port, source):
         s.connect((host, port))
     udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # Conntrack is to see an answer before there is a second datagram.
-    udp.settimeout(5)
-    udp.send(b"%016d" % 0)
-    udp.recv(100)
-    print("talking", flush=True)
-
-    sent, got, twice, trips, longest = 1, {0}, 0, 0, 0.0
+    sent, got, twice, trips, longest = 0, set(), 0, 0, 0.0
     begin = time.monotonic()
     asked = None
     end = None
@@ -92,6 +86,8 @@ def talk(host, port, source):
         for s in select.select([udp, tcp], [], [], 1 / RATE)[0]:
             if s is udp:
                 number = int(udp.recv(100))
+                if not got:
+                    print("talking", flush=True)
                 twice += number in got
                 got.add(number)
             else:

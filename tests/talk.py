@@ -24,9 +24,8 @@ for line in sys.stdin:
         for _ in range(int(count)):
             number += 1
             data = (b"%08d" % number).ljust(int(size), b".")
-            # UDP may lose a packet when the path changes; TCP may not. The first one takes its time:
-            # sent twice before the answer, it would be offloaded before conntrack has seen a reply.
-            s.settimeout(15 if kind == "tcp" else max(5, patience) if number == 1 else patience)
+            # UDP may lose a packet when the path changes; TCP may not.
+            s.settimeout(15 if kind == "tcp" else patience)
             for attempt in range(1 if kind == "tcp" else 20):
                 again += attempt > 0
                 s.sendall(data)
