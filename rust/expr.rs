@@ -98,7 +98,7 @@ enum Done {
     Rerouted,
 }
 
-/// The rules of C 7.2, in its order.
+/// The rules of C 7.2, in its order, and some more.
 fn eligible<'a>(
     packet: &Packet<'_>,
     connection: Option<(&'a Conn, Side)>,
@@ -110,6 +110,10 @@ fn eligible<'a>(
         return Err(Refusal::IpOptions);
     }
     let (conn, side) = connection.ok_or(Refusal::Untracked)?;
+    // What goes to a group has no neighbour, and may leave by several devices.
+    if conn.is_multicast() {
+        return Err(Refusal::Multicast);
+    }
     let protocol = Protocol::from_number(conn.protocol()).ok_or(Refusal::Protocol)?;
     if protocol == Protocol::Tcp {
         let ends = packet
@@ -134,10 +138,6 @@ fn eligible<'a>(
     }
     if !status.is_confirmed() {
         return Err(Refusal::Unconfirmed);
-    }
-    // What goes to a group has no neighbour, and may leave by several devices.
-    if conn.is_multicast() {
-        return Err(Refusal::Multicast);
     }
     Ok((conn, side, protocol))
 }
