@@ -433,10 +433,7 @@ impl NextHop {
     fn check_more(&self, now: u32, rcu: ReadSide<'_>) -> Check {
         match &self.framed {
             Some(framed) => framed.check(&self.bridged, now),
-            None => match self.check_wrapped(now, rcu) {
-                Check::Good if self.policed => Check::Policed,
-                check => check,
-            },
+            None => self.check_wrapped(now, rcu),
         }
     }
 

@@ -577,12 +577,7 @@ impl<'rcu> Way<'rcu> {
     }
 
     /// The next hop that this way is.
-    fn into_hop(
-        self,
-        dst: Dst,
-        policed: bool,
-        rcu: ReadSide<'_>,
-    ) -> Result<NextHop, Refusal> {
+    fn into_hop(self, dst: Dst, policed: bool, rcu: ReadSide<'_>) -> Result<NextHop, Refusal> {
         let (device, devices) = (self.device, self.indices());
         let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
             Some(Ends::V4(_)) => V4::HEADER_LEN,

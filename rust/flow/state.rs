@@ -106,10 +106,8 @@ impl Cell {
         let over = State::Over(why).encode();
         // Between the two attempts it may have become active, and that one is made second; it cannot go
         // back.
-        [UNREPLIED, ACTIVE].into_iter().any(|from| {
-            self.0
-                .compare_exchange(from, over, AcqRel, Relaxed)
-                .is_ok()
-        })
+        [UNREPLIED, ACTIVE]
+            .into_iter()
+            .any(|from| self.0.compare_exchange(from, over, AcqRel, Relaxed).is_ok())
     }
 }

@@ -369,10 +369,7 @@ impl<'a> Skb<'a> {
     ///
     /// As of [`Self::disentangle`].
     #[cold]
-    unsafe fn make_room(
-        raw: NonNull<bindings::sk_buff>,
-        headroom: u32,
-    ) -> Result<(), Unwritable> {
+    unsafe fn make_room(raw: NonNull<bindings::sk_buff>, headroom: u32) -> Result<(), Unwritable> {
         // SAFETY: As in `disentangle`.
         let skb = ManuallyDrop::new(unsafe { Self::from_raw(raw) });
         if skb.is_shared() {

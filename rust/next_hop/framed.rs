@@ -101,7 +101,9 @@ impl Framed {
     /// Why a packet could not be wrapped.
     #[cold]
     pub(super) fn why_not(&self, skb: &Skb<'_>) -> Loss {
-        let length = self.session.and_then(|header| encap::with_length(header, skb.len()));
+        let length = self
+            .session
+            .and_then(|header| encap::with_length(header, skb.len()));
         match self.session.is_some() && length.is_none() {
             true => Loss::Length,
             false => Loss::Header,

@@ -151,7 +151,17 @@ fn wrap(skb: &mut Writable<'_>, encap: Encap) -> Result<(), Loss> {
 
 impl NextHop {
     /// What [`Self::check`] is for these ways.
+    #[inline(never)]
     pub(super) fn check_wrapped(&self, now: u32, rcu: ReadSide<'_>) -> Check {
+        match self.check_station(now, rcu) {
+            Check::Good if self.policed => Check::Policed,
+            check => check,
+        }
+    }
+
+    /// The same, policies apart.
+    #[inline(always)]
+    fn check_station(&self, now: u32, rcu: ReadSide<'_>) -> Check {
         if let Some(tunnel) = &self.tunnel {
             if !tunnel.dst.is_current(rcu) {
                 return Check::PathChanged;
@@ -166,27 +176,36 @@ impl NextHop {
 
     /// What [`Self::transmit`] is for these ways.
     #[inline(never)]
-    pub(super) fn transmit_wrapped(
-        &self,
-        skb: Writable<'_>,
-        count: &Forwarded,
-        rcu: ReadSide<'_>,
-    ) {
+    pub(super) fn transmit_wrapped(&self, skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         let namespace = self.device.namespace(rcu);
         if let Link::Transform = self.link {
             skb.output(&self.dst, namespace, count.packets(), rcu);
             return;
         }
         if skb.is_list() {
-            self.for_each_segment(skb, count, |segment| {
-                self.enter_tunnel_and_send(segment, namespace, count, rcu);
-            });
+            self.send_list(skb, namespace, count, rcu);
         } else {
             self.enter_tunnel_and_send(skb, namespace, count, rcu);
         }
     }
 
+    /// Sends the packets of an aggregate of whole packets, each by itself.
+    #[cold]
+    #[inline(never)]
+    fn send_list(
+        &self,
+        skb: Writable<'_>,
+        namespace: &Namespace,
+        count: &Forwarded,
+        rcu: ReadSide<'_>,
+    ) {
+        self.for_each_segment(skb, count, |segment| {
+            self.enter_tunnel_and_send(segment, namespace, count, rcu);
+        });
+    }
+
     /// Sends a packet that has room for all headers.
+    #[inline(always)]
     fn enter_tunnel_and_send(
         &self,
         mut skb: Writable<'_>,

@@ -66,12 +66,7 @@ impl<'a> Writable<'a> {
     /// Whether the policies of IPsec let it be forwarded by this route: as it came in, by what it was
     /// encrypted with, or not (C: `xfrm_policy_check`). `input` is the device by which IP would have got
     /// it. The network header is in front.
-    pub(crate) fn is_let_through(
-        &mut self,
-        dst: &Dst,
-        input: &Device,
-        _rcu: ReadSide<'_>,
-    ) -> bool {
+    pub(crate) fn is_let_through(&mut self, dst: &Dst, input: &Device, _rcu: ReadSide<'_>) -> bool {
         let (skb, route, family) = (self.raw(), dst.as_raw(), u16::from(dst.family().as_raw()));
         // SAFETY: The skb is ours, and route and device valid; the route is lent, which takes RCU.
         unsafe { bindings::nfo_xfrm_forward_check(skb, route, input.as_raw(), family) }
