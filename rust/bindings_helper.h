@@ -253,7 +253,7 @@ int nfo_unregister_switchdev_blocking_notifier(struct notifier_block *nb);
 struct net_device *nfo_switchdev_dev(const void *info);
 bool nfo_switchdev_is_stp_state(const void *info);
 bool nfo_switchdev_port_forwards(const void *info);
-bool nfo_changeupper_is_master(const void *info);
+bool nfo_changeupper_takes(const void *info);
 bool nfo_dev_forwards_ipv6(const struct net_device *dev);
 bool nfo_dev_is_taken(const struct net_device *dev);
 u32 nfo_dev_input_settings(const struct net_device *dev);

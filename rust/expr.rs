@@ -255,7 +255,7 @@ fn insert<F: Stored>(
     let segment = match protocol {
         Protocol::Tcp => packet
             .tcp_header()
-            .and_then(|header| parse::segment(&header)),
+            .and_then(|header| parse::segment(&header, packet.tcp_len())),
         _ => None,
     };
     if protocol == Protocol::Tcp {

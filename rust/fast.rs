@@ -21,7 +21,10 @@ use crate::flow::nat::{
     Sums,
     Transport, //
 };
-use crate::flow::tcp::Judgement;
+use crate::flow::tcp::{
+    Judgement,
+    Segment, //
+};
 use crate::flow::Flow;
 use crate::kernel_net::flowtable::Options;
 use crate::kernel_net::netfilter::{
@@ -223,7 +226,17 @@ fn bypass<F: Stored>(
     table.visit_soon(found, rcu);
 }
 
-/// What becomes of a flow by a packet with FIN or RST.
+/// The TCP segment in a packet whose network header is `at` bytes from the beginning.
+fn segment_of<F: Stored>(skb: &Skb<'_>, at: u32) -> Option<Segment> {
+    let packet = skb.linear().get(at as usize..)?;
+    let said = parse::length(packet);
+    // What is too long for that field says nothing there.
+    let len = if said > F::HEADER_LEN { said } else { skb.len().wrapping_sub(at) };
+    let header = packet.get(F::HEADER_LEN as usize..)?;
+    parse::segment(header, len.saturating_sub(F::HEADER_LEN))
+}
+
+/// What a packet with FIN, RST or PSH means for its flow. True if it takes the classic path.
 ///
 /// A connection that ends is conntrack's to follow: the packet takes the classic path, as do all that
 /// come after it. What somebody sends who does not know the connection is for the hosts to ignore.
@@ -232,32 +245,38 @@ fn bypass<F: Stored>(
 fn closes<F: Stored>(
     table: &Worker<FlowTable>,
     found: Found<'_, Flow<F>>,
-    packet: &[u8],
-    at: u32,
+    skb: &Skb<'_>,
+    (at, tcp): (u32, TcpFlags),
     now: u32,
     rcu: ReadSide<'_>,
-) -> Judgement {
-    let header = (at as usize).saturating_add(F::HEADER_LEN as usize);
-    let Some(segment) = parse::segment(packet.get(header..).unwrap_or(&[])) else {
-        return Judgement::Genuine;
-    };
-    let judgement = found.object.judge(found.side(), segment, now);
-    if judgement != Judgement::Foreign {
-        FlowTable::end(table, found, Teardown::TcpClosing, now, rcu);
-        if judgement == Judgement::Doubtful {
-            found.object.hurry_connection(now);
+) -> bool {
+    let segment = segment_of::<F>(skb, at);
+    if !tcp.closes() {
+        if let Some(segment) = segment {
+            found.object.note_segment(found.side(), segment, now);
         }
+        return false;
     }
-    judgement
+    let judge = |segment| found.object.judge(found.side(), segment, now);
+    let is_genuine = segment.is_none_or(|segment| judge(segment) == Judgement::Genuine);
+    if is_genuine {
+        FlowTable::end(table, found, Teardown::TcpClosing, now, rcu);
+    }
+    is_genuine
 }
 
 /// Once a second in each direction: moves the deadline, and sees that conntrack knows as much of the
 /// connection as it has to.
 #[cold]
 #[inline(never)]
-fn refresh<F: Stored>(found: Found<'_, Flow<F>>, packet: &[u8], at: u32, deadline: u32, now: u32) {
-    let header = (at as usize).saturating_add(F::HEADER_LEN as usize);
-    let segment = || parse::segment(packet.get(header..)?);
+fn refresh<F: Stored>(
+    found: Found<'_, Flow<F>>,
+    skb: &Skb<'_>,
+    at: u32,
+    deadline: u32,
+    now: u32,
+) {
+    let segment = || segment_of::<F>(skb, at);
     found.object.refresh(found.side(), segment, deadline, now);
 }
 
@@ -441,7 +460,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     {
         return bypass(skb, Bypass::Mtu);
     }
-    if tcp.closes() && closes(table, found, skb.linear(), at, now, rcu) == Judgement::Genuine {
+    if tcp.says_more() && closes(table, found, &skb, (at, tcp), now, rcu) {
         return Verdict::accept(skb);
     }
     let check = next_hop.check(now, rcu);
@@ -481,7 +500,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     // From here on the packet is ours.
     let deadline = table.deadline(protocol, now);
     if direction.is_worth_refreshing(deadline) {
-        refresh(found, skb.linear(), at, deadline, now);
+        refresh(found, &skb, at, deadline, now);
     }
     let mut how = Transport::Whole;
     if !skb.is_simply_summed() {

@@ -193,13 +193,13 @@ impl<F: Ip> Flow<F> {
     /// Judges a segment with FIN or RST.
     pub(crate) fn judge(&self, side: Side, segment: Segment, now: u32) -> Judgement {
         let (this, other) = (self.progress(side), self.progress(side.other()));
-        if segment.is_fin {
-            this.note_fin();
-            if other.has_fin() {
-                return Judgement::Genuine;
+        match tcp::judge(segment, this.noted(), other.noted(), now, HZ) {
+            Judgement::Foreign if !other.is_closing() => {
+                this.note_closing();
+                Judgement::Foreign
             }
+            _ => Judgement::Genuine,
         }
-        tcp::judge(segment, this.noted(), other.noted(), now, HZ)
     }
 
     /// A packet moves the deadline of its direction: conntrack's own does not come sooner, and is told what
@@ -372,7 +372,11 @@ impl<F: Ip> Flow<F> {
         let usual = match self.protocol {
             Protocol::Tcp => {
                 conn.tcp_resume();
-                conn.tcp_timeout()
+                // It may have ended unseen: as conntrack has it for such (C: `nf_tcp_handle_invalid`).
+                match self.progress.iter().any(Progress::is_closing) {
+                    true => conn.tcp_timeout().min(conn.tcp_unacknowledged_timeout()),
+                    false => conn.tcp_timeout(),
+                }
             }
             Protocol::Udp => conn.udp_timeout(),
             Protocol::Gre => conn.gre_timeout(),
@@ -381,17 +385,6 @@ impl<F: Ip> Flow<F> {
         let timeout = timeout::handed_back(usual, self.remaining(now), offloaded);
         conn.refresh(timeout);
         timeout
-    }
-
-    /// Shortens the time of a connection that may have ended unseen, as conntrack does it for one whose
-    /// data is not acknowledged. After the end of the flow; a packet gives it more.
-    pub(crate) fn hurry_connection(&self, now: u32) {
-        let conn = self.conn();
-        let timeout = conn.tcp_unacknowledged_timeout();
-        // CAST: Timeouts are less than half the clock's range.
-        if timeout::remaining(conn.deadline(), now) > timeout as i32 {
-            conn.refresh(timeout);
-        }
     }
 }
 

@@ -59,18 +59,29 @@ mod tests {
     fn the_numbers_of_a_segment() {
         let mut header = [0; 20];
         header[4..12].copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        header[12] = 0x80;
         for flags in 0..=255u8 {
             header[13] = flags;
-            let found = segment(&header);
+            let found = segment(&header, 132);
             assert!(found.is_some_and(|s| {
                 s.sequence == 0x0102_0304
+                    && s.end == 0x0102_0304 + 100
                     && s.acknowledged == (flags & 0x10 != 0).then_some(0x0506_0708)
-                    && s.is_fin == (flags & 0x01 != 0)
             }));
         }
+        // A header that is longer than the segment says of itself.
+        assert!(segment(&header, 20).is_some_and(|s| s.end == s.sequence));
         for len in 0..14 {
-            assert_eq!(segment(&header[..len]), None);
+            assert_eq!(segment(&header[..len], 132), None);
         }
+    }
+
+    #[test]
+    fn the_length_of_a_packet() {
+        assert_eq!(length(&[0x45, 0, 1, 2]), 0x0102);
+        assert_eq!(length(&[0x60, 0, 0, 0, 1, 2]), 0x0102 + 40);
+        assert_eq!(length(&[0x45, 0, 1]), 0);
+        assert_eq!(length(&[]), 0);
     }
 
     #[test]

@@ -42,6 +42,12 @@ impl TcpFlags {
     /// Those of a packet of another protocol.
     pub(crate) const NONE: Self = Self(0);
 
+    /// FIN, RST or PSH: the segment says something about the connection.
+    #[inline(always)]
+    pub(crate) fn says_more(self) -> bool {
+        self.0 & 0x0d != 0
+    }
+
     /// FIN or RST: the connection ends.
     #[inline(always)]
     pub(crate) fn closes(self) -> bool {
@@ -54,14 +60,26 @@ pub(crate) fn flags(header: &[u8; 20]) -> TcpFlags {
     TcpFlags(header[13])
 }
 
-/// The numbers of the TCP segment whose header is at the beginning of `packet`.
-pub(crate) fn segment(packet: &[u8]) -> Option<Segment> {
-    let [_, _, _, _, a, b, c, d, e, f, g, h, _, flags] = *packet.first_chunk::<14>()?;
+/// The numbers of the TCP segment whose header is at the beginning of `packet`, and which has `len` bytes,
+/// with the header.
+pub(crate) fn segment(packet: &[u8], len: u32) -> Option<Segment> {
+    let [_, _, _, _, a, b, c, d, e, f, g, h, offset, flags] = *packet.first_chunk::<14>()?;
+    let sequence = u32::from_be_bytes([a, b, c, d]);
+    let data = len.saturating_sub(u32::from(offset >> 4) * 4);
     Some(Segment {
-        sequence: u32::from_be_bytes([a, b, c, d]),
+        sequence,
+        end: sequence.wrapping_add(data),
         acknowledged: (flags & 0x10 != 0).then_some(u32::from_be_bytes([e, f, g, h])),
-        is_fin: flags & 0x01 != 0,
     })
+}
+
+/// The length of an IP packet as its header says, with the header; padding comes behind it.
+pub(crate) fn length(packet: &[u8]) -> u32 {
+    match *packet {
+        [first, _, a, b, ..] if first >> 4 == 4 => u32::from(u16::from_be_bytes([a, b])),
+        [_, _, _, _, a, b, ..] => 40 + u32::from(u16::from_be_bytes([a, b])),
+        _ => 0,
+    }
 }
 
 /// Why there are no headers.

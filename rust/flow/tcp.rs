@@ -11,9 +11,10 @@
 //!
 //! # Algorithm
 //!
-//! Each direction notes the sequence and acknowledgement numbers of a packet now and then: of the one that
-//! made the flow, and of one in some seconds. What is said later has gone on from there, by what has been
-//! sent in some seconds at most; a number that somebody guesses has not:
+//! Each direction notes where a segment ends and what it acknowledges: of the one that made the flow, of
+//! each with PSH, which is the last of what a host has to say for now, and of one in some seconds. So the
+//! numbers of a connection that has come to rest are known, and those of one in use have gone on from there
+//! by no more than is sent in between; a number that somebody guesses has not:
 //!
 //! ```text
 //!                noted             noted + ahead
@@ -21,28 +22,24 @@
 //!     └─ BEHIND ──┘◄──── plausible ────►│
 //! ```
 //!
-//! A segment with an acknowledgement has to fit with both numbers: by chance one in some thousand does. An
-//! RST without one answers a packet of the other direction, and has that packet's acknowledgement number for
-//! its own sequence number, exactly.
+//! A segment with an acknowledgement has to fit with both numbers: by chance one in a hundred thousand does,
+//! and one in some thousand while the connection is in use. An RST without one has to continue exactly where
+//! its direction ended, or what the other one has acknowledged, as it does when it answers a packet.
 //!
-//! A FIN that does not fit is believed when the other direction has one, too: who is not on the way can send
-//! only one of them, since packets of a flow come in by one device in each direction.
+//! Who is not on the way can send only one side's segments, since packets of a flow come in by one device in
+//! each direction. So when both sides seem to end the connection, they do.
 //!
-//! | segment | the connection is | judgement |
-//! |---|---|---|
-//! | fits, or is the second FIN | | [`Genuine`](Judgement::Genuine): conntrack sees it |
-//! | does not fit | idle, or it is a FIN | [`Foreign`](Judgement::Foreign): the hosts see it, and know |
-//! | does not fit | in use | [`Doubtful`](Judgement::Doubtful): the hosts see it; conntrack sees what comes next |
+//! What is not believed goes to the hosts, who know. Conntrack gives a connection of which it has seen such
+//! a segment five minutes (`nf_conntrack_tcp_timeout_unacknowledged`), and so does the end of the flow.
 
 use core::sync::atomic::{
     AtomicU32,
     Ordering::Relaxed, //
 };
 
-/// How far numbers may have gone on since they were noted, in bytes; and the sequence number when the
-/// connection is in use: by what fast links carry in two seconds.
-const AHEAD: u32 = 1 << 26;
-const AHEAD_IN_USE: u32 = 1 << 28;
+/// How far numbers may have gone on since they were noted, in bytes; and when the connection is in use.
+const AHEAD: u32 = 1 << 22;
+const AHEAD_IN_USE: u32 = 1 << 26;
 /// For how many seconds a connection counts as in use after something was noted: longer than it takes until
 /// something is noted again.
 const IN_USE_SECONDS: u32 = 5;
@@ -53,10 +50,10 @@ const BEHIND: u32 = 1 << 16;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Segment {
     pub(crate) sequence: u32,
+    /// The sequence number behind its data.
+    pub(crate) end: u32,
     /// Only with the flag ACK.
     pub(crate) acknowledged: Option<u32>,
-    /// The flag FIN.
-    pub(crate) is_fin: bool,
 }
 
 /// What a direction has noted.
@@ -68,8 +65,8 @@ pub(crate) struct Noted {
     when: u32,
 }
 
-/// A FIN was seen, in place of the lowest bit of a time.
-const FIN: u32 = 1;
+/// A FIN or RST was seen, in place of the lowest bit of a time.
+const CLOSING: u32 = 1;
 
 impl Noted {
     /// What is to be expected of the other direction.
@@ -88,7 +85,7 @@ impl Noted {
 pub(crate) struct Progress {
     sequence: AtomicU32,
     acknowledged: AtomicU32,
-    /// The time, and [`FIN`]; the former is zero if there is nothing yet.
+    /// The time, and [`CLOSING`]; the former is zero if there is nothing yet.
     when: AtomicU32,
 }
 
@@ -104,16 +101,16 @@ impl Progress {
     /// Notes a segment. One without an acknowledgement says too little.
     pub(crate) fn note(&self, segment: Segment, now: u32) {
         if let Some(acknowledged) = segment.acknowledged {
-            self.sequence.store(segment.sequence, Relaxed);
+            self.sequence.store(segment.end, Relaxed);
             self.acknowledged.store(acknowledged, Relaxed);
-            let fin = self.when.load(Relaxed) & FIN;
-            self.when.store((now & !FIN).max(2) | fin, Relaxed);
+            let closing = self.when.load(Relaxed) & CLOSING;
+            self.when.store((now & !CLOSING).max(2) | closing, Relaxed);
         }
     }
 
     /// What was noted last.
     pub(crate) fn noted(&self) -> Option<Noted> {
-        let when = self.when.load(Relaxed) & !FIN;
+        let when = self.when.load(Relaxed) & !CLOSING;
         (when != 0).then(|| Noted {
             sequence: self.sequence.load(Relaxed),
             acknowledged: self.acknowledged.load(Relaxed),
@@ -121,25 +118,23 @@ impl Progress {
         })
     }
 
-    /// Notes a FIN.
-    pub(crate) fn note_fin(&self) {
-        self.when.fetch_or(FIN, Relaxed);
+    /// Notes a FIN or RST that was not believed by itself.
+    pub(crate) fn note_closing(&self) {
+        self.when.fetch_or(CLOSING, Relaxed);
     }
 
-    /// Whether a FIN was seen.
-    pub(crate) fn has_fin(&self) -> bool {
-        self.when.load(Relaxed) & FIN != 0
+    /// Whether there was one.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.when.load(Relaxed) & CLOSING != 0
     }
 }
 
 /// What a segment with FIN or RST is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Judgement {
-    /// One of the connection's.
+    /// One of the connection's: conntrack sees it.
     Genuine,
-    /// It may be: the connection is in use, and has gone on further than expected.
-    Doubtful,
-    /// Somebody's who does not know the connection.
+    /// Perhaps somebody's who does not know the connection: the hosts see it.
     Foreign,
 }
 
@@ -148,8 +143,8 @@ fn is_plausible(number: u32, noted: u32, ahead: u32) -> bool {
     number.wrapping_sub(noted.wrapping_sub(BEHIND)) <= BEHIND.wrapping_add(ahead)
 }
 
-/// Judges a segment with FIN or RST by itself. `this` was noted of its direction, `other` of the other one; `hz` is
-/// the number of ticks in a second.
+/// Judges a segment with FIN or RST by itself. `this` was noted of its direction, `other` of the other one;
+/// `hz` is the number of ticks in a second.
 pub(crate) fn judge(
     segment: Segment,
     this: Option<Noted>,
@@ -166,19 +161,23 @@ pub(crate) fn judge(
         return Judgement::Genuine;
     };
     let recent = |noted: Noted| now.wrapping_sub(noted.when) <= hz.wrapping_mul(IN_USE_SECONDS);
-    let in_use = recent(this) || recent(other);
+    let ahead = if recent(this) || recent(other) {
+        AHEAD_IN_USE
+    } else {
+        AHEAD
+    };
     let fits = match segment.acknowledged {
         Some(acknowledged) => {
-            let ahead = if in_use { AHEAD_IN_USE } else { AHEAD };
-            is_plausible(segment.sequence, this.sequence, ahead)
-                && is_plausible(acknowledged, this.acknowledged, AHEAD)
+            let follows = |number, one, another| {
+                is_plausible(number, one, ahead) || is_plausible(number, another, ahead)
+            };
+            follows(segment.sequence, this.sequence, other.acknowledged)
+                && follows(acknowledged, this.acknowledged, other.sequence)
         }
-        None => segment.sequence == other.acknowledged,
+        None => segment.sequence == this.sequence || segment.sequence == other.acknowledged,
     };
     if fits {
         Judgement::Genuine
-    } else if in_use && !segment.is_fin {
-        Judgement::Doubtful
     } else {
         Judgement::Foreign
     }

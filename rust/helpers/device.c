@@ -227,10 +227,18 @@ bool nfo_switchdev_port_forwards(const void *info)
 	       BR_STATE_FORWARDING;
 }
 
-/* A bridge, a bond or a VRF gets a device, or loses it. */
-bool nfo_changeupper_is_master(const void *info)
+static bool takes_all(const struct net_device *upper)
 {
-	return ((const struct netdev_notifier_changeupper_info *)info)->master;
+	return netif_is_macvlan(upper) &&
+	       ((const struct macvlan_dev *)netdev_priv(upper))->mode == MACVLAN_MODE_PASSTHRU;
+}
+
+/* A bridge, a bond, a VRF or a macvlan that takes all gets a device, or loses it. */
+bool nfo_changeupper_takes(const void *info)
+{
+	const struct netdev_notifier_changeupper_info *change = info;
+
+	return change->master || takes_all(change->upper_dev);
 }
 
 /* What comes in by it, as ip6_rcv_core() and ip6_forward() ask. */
@@ -256,9 +264,7 @@ bool nfo_dev_is_taken(const struct net_device *dev)
 
 	for (upper = netdev_upper_get_next_dev_rcu((struct net_device *)dev, &iter); upper;
 	     upper = netdev_upper_get_next_dev_rcu((struct net_device *)dev, &iter))
-		taken |= netif_is_macvlan(upper) &&
-			 ((const struct macvlan_dev *)netdev_priv(upper))->mode ==
-				 MACVLAN_MODE_PASSTHRU;
+		taken |= takes_all(upper);
 	return taken;
 }
 

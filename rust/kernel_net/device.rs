@@ -306,7 +306,7 @@ unsafe impl<T: Notified> Chain for Devices<T> {
     unsafe fn notify(&self, event: u32, info: *mut c_void) {
         // SAFETY: By the contract, events of this kind come with such a structure.
         let master = event == bindings::NFO_NETDEV_CHANGEUPPER
-            && unsafe { bindings::nfo_changeupper_is_master(info) };
+            && unsafe { bindings::nfo_changeupper_takes(info) };
         let event = match event {
             bindings::NFO_NETDEV_CHANGEUPPER if master => Event::ChangeMaster,
             bindings::NFO_NETDEV_DOWN => Event::Down,

@@ -208,6 +208,13 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Bytes of the TCP segment, with its header. For packets of TCP.
+    pub(crate) fn tcp_len(&self) -> u32 {
+        // SAFETY: The skb is valid, by the type invariant.
+        let len = unsafe { (*self.skb()).len };
+        len.saturating_sub(u32::from(self.raw.thoff))
+    }
+
     /// Whether policies of IPsec may have a say in what is forwarded.
     pub(crate) fn has_forward_policies(&self) -> bool {
         // SAFETY: The packet's state is valid, by the type invariant, and so is its namespace.
