@@ -28,7 +28,8 @@ impl Notified for Devices {
                 Teardown::DeviceChanged
             }
         };
-        if event == Event::Unregister {
+        // A port that leaves its bridge has blocked last; one that joins is told of afterwards.
+        if matches!(event, Event::Unregister | Event::ChangeMaster) {
             if let Some(state) = state_of(device) {
                 state.blocked.set(device.ifindex(), false);
             }

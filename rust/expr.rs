@@ -160,6 +160,7 @@ fn offload(
 ) -> Result<Done, Refusal> {
     let (conn, side, protocol) = eligible(packet, connection)?;
     let content = table.content();
+    let before = conn.deadline();
     if !conn.claim_offload() {
         // Mostly a packet that had to take the classic path, of a flow that is fine: conntrack has just given
         // the entry the time until the next such packet, and there may be none.
@@ -177,14 +178,18 @@ fn offload(
     // The claim is given back on every failure from here on, and the collector is asked to look for
     // next hops that were made and are of no use.
     claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| {
-        give_back(conn);
+        give_back(conn, before);
         content.kick(GARBAGE, HZ);
     })
 }
 
-/// Gives a claim back of which nothing has come: the connection lives on as it did.
-fn give_back(conn: &Conn) {
-    conn.release_offload(u32::MAX / 2, jiffies());
+/// Gives a claim back of which nothing has come: the connection has the time to live that it had `before`,
+/// whoever has extended it meanwhile.
+fn give_back(conn: &Conn, before: u32) {
+    let now = jiffies();
+    // CAST: The difference of two times; not negative.
+    let timeout = (before.wrapping_sub(now) as i32).max(0) as u32;
+    conn.release_offload(timeout, now);
 }
 
 fn claimed(
@@ -258,11 +263,7 @@ fn insert<F: Stored>(
             .and_then(|header| parse::segment(&header, packet.tcp_len())),
         _ => None,
     };
-    if protocol == Protocol::Tcp {
-        conn.tcp_be_liberal();
-    }
     // Before anybody can find the flow and end it: who does gives the entry its own time back.
-    let before = conn.deadline();
     conn.refresh(DAY);
     let ([original, reply], [first, second]) = (&keys, &rewrites);
     let make = || {
@@ -287,14 +288,16 @@ fn insert<F: Stored>(
         }
         flow
     };
-    let index = FlowTable::insert(table, [original, reply], make, rcu).map_err(|error| {
-        conn.restore_deadline(before);
-        match error {
-            InsertError::Exists(_) => Refusal::Duplicate,
-            InsertError::NoMemory => Refusal::NoMemory,
-            InsertError::Full => Refusal::TableFull,
-        }
+    let inserted = FlowTable::insert(table, [original, reply], make, rcu);
+    let index = inserted.map_err(|error| match error {
+        InsertError::Exists(_) => Refusal::Duplicate,
+        InsertError::NoMemory => Refusal::NoMemory,
+        InsertError::Full => Refusal::TableFull,
     })?;
+    // Only of what is offloaded.
+    if protocol == Protocol::Tcp {
+        conn.tcp_be_liberal();
+    }
     FlowTable::offer::<F>(table, index, rcu);
     Ok(Done::Added)
 }
@@ -333,8 +336,10 @@ fn renew<F: Stored>(
         return Ok(Done::Rerouted);
     }
     FlowTable::end(table, found, Teardown::PathChanged, jiffies(), rcu);
+    let before = conn.deadline();
     if !conn.claim_offload() {
         return Err(Refusal::Claimed);
     }
-    insert::<F>(table, packet, conn, side, protocol, ways, rcu).inspect_err(|_| give_back(conn))
+    insert::<F>(table, packet, conn, side, protocol, ways, rcu)
+        .inspect_err(|_| give_back(conn, before))
 }

@@ -72,7 +72,8 @@ impl<F: Ip> Direction<F> {
     /// Whether moving the deadline to `new` is worth a write: see [`Flow::refresh`].
     #[inline(always)]
     pub(crate) fn is_worth_refreshing(&self, new: u32) -> bool {
-        timeout::worth_moving(self.deadline.load(Relaxed), new, HZ)
+        // The lowest bit is not of the time.
+        timeout::worth_moving(self.deadline.load(Relaxed) & !1, new, HZ)
     }
 
     /// Has memory fetch what a packet reads.
@@ -193,13 +194,11 @@ impl<F: Ip> Flow<F> {
     /// Judges a segment with FIN or RST.
     pub(crate) fn judge(&self, side: Side, segment: Segment, now: u32) -> Judgement {
         let (this, other) = (self.progress(side), self.progress(side.other()));
-        match tcp::judge(segment, this.noted(), other.noted(), now, HZ) {
-            Judgement::Foreign if !other.is_closing() => {
-                this.note_closing();
-                Judgement::Foreign
-            }
-            _ => Judgement::Genuine,
+        let judgement = tcp::judge(segment, this.noted(), other.noted(), now, HZ);
+        if judgement == Judgement::Foreign {
+            this.note_closing();
         }
+        judgement
     }
 
     /// A packet moves the deadline of its direction: conntrack's own does not come sooner, and is told what
@@ -358,7 +357,7 @@ impl<F: Ip> Flow<F> {
             return false;
         }
         self.direction(Side::Reply).state.end(why);
-        let timeout = self.hand_back(now);
+        let timeout = self.hand_back(why, now);
         // Last, and only by who has ended the flow: from here on the connection may have another.
         self.conn().release_offload(timeout, now);
         true
@@ -367,11 +366,16 @@ impl<F: Ip> Flow<F> {
     /// Makes conntrack's entry right again, which has not seen the flow's packets
     /// (C: `flow_offload_fixup_ct`). Returns how long it has to live: what it would have, had conntrack
     /// seen the last packet.
-    fn hand_back(&self, now: u32) -> u32 {
+    fn hand_back(&self, why: Teardown, now: u32) -> u32 {
         let conn = self.conn();
         let usual = match self.protocol {
             Protocol::Tcp => {
-                conn.tcp_resume();
+                // The packet that ends a connection was judged already.
+                let is_judged = why == Teardown::TcpClosing;
+                conn.tcp_resume(self.progress.each_ref().map(|progress| {
+                    let noted = progress.noted().filter(|_| !is_judged)?;
+                    Some(noted.acknowledged)
+                }));
                 // It may have ended unseen: as conntrack has it for such (C: `nf_tcp_handle_invalid`).
                 match self.progress.iter().any(Progress::is_closing) {
                     true => conn.tcp_timeout().min(conn.tcp_unacknowledged_timeout()),

@@ -229,10 +229,18 @@ fn next_hop(
         Some(hop) => in_table(table, hop, rcu)?,
         None => {
             let way = Way::find(table, packet, &dst, neighbour, rcu)?;
-            if way.bridged && table.content().state.blocked.has_any(&way.indices()) {
+            let (bridged, indices) = (way.bridged, way.indices());
+            let is_blocked = || bridged && table.content().state.blocked.has_any(&indices);
+            if is_blocked() {
                 return Err(Refusal::NotForwarded);
             }
-            next_hops.share(way.into_hop(dst, policed, rcu)?)?
+            let hop = next_hops.share(way.into_hop(dst, policed, rcu)?)?;
+            // Who is told of a port notes it and looks for next hops then: this one was not among them.
+            if is_blocked() {
+                hop.outdate();
+                return Err(Refusal::NotForwarded);
+            }
+            hop
         }
     };
     next_hops.remember(question, &hop);

@@ -26,9 +26,6 @@
 //! and one in some thousand while the connection is in use. An RST without one has to continue exactly where
 //! its direction ended, or what the other one has acknowledged, as it does when it answers a packet.
 //!
-//! Who is not on the way can send only one side's segments, since packets of a flow come in by one device in
-//! each direction. So when both sides seem to end the connection, they do.
-//!
 //! What is not believed goes to the hosts, who know. Conntrack gives a connection of which it has seen such
 //! a segment five minutes (`nf_conntrack_tcp_timeout_unacknowledged`), and so does the end of the flow.
 
@@ -123,7 +120,7 @@ impl Progress {
         self.when.fetch_or(CLOSING, Relaxed);
     }
 
-    /// Whether there was one.
+    /// Whether there was such a one.
     pub(crate) fn is_closing(&self) -> bool {
         self.when.load(Relaxed) & CLOSING != 0
     }

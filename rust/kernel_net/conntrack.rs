@@ -188,6 +188,35 @@ unsafe impl AlwaysRefCounted for Conn {
     }
 }
 
+/// What conntrack knows of one side of a TCP connection (C: `struct ip_ct_tcp_state`).
+///
+/// Others read the same words without the lock, so no reference is made to them.
+///
+/// # Invariants
+///
+/// Points to that of a valid entry, whose lock is held.
+struct TcpSide(*mut bindings::ip_ct_tcp_state);
+
+impl TcpSide {
+    fn change_flags(&self, f: impl Fn(u8) -> u8) {
+        // SAFETY: Valid, and nobody else writes, by the type invariant.
+        unsafe {
+            let flags = &raw mut (*self.0).flags;
+            flags.write_volatile(f(flags.read_volatile()));
+        }
+    }
+
+    fn forget_window(&self) {
+        // SAFETY: As above.
+        unsafe { (&raw mut (*self.0).td_maxwin).write_volatile(0) };
+    }
+
+    fn set_acknowledged(&self, acknowledged: u32) {
+        // SAFETY: As above.
+        unsafe { (&raw mut (*self.0).td_maxack).write_volatile(acknowledged) };
+    }
+}
+
 impl Conn {
     /// An entry of C.
     ///
@@ -260,9 +289,10 @@ impl Conn {
         unsafe { bindings::nfo_ct_clear_status(self.as_raw(), bit) };
         // Pairs with that of `extend_deadline`: who has extended it sees the mark gone, or this what he did.
         fence(SeqCst);
-        let deadline = self.deadline();
+        let (deadline, status) = (self.deadline(), self.status());
         // CAST: The difference of two times; timeouts are less than half the clock's range.
-        if deadline.wrapping_sub(now) as i32 > timeout as i32 && !self.status().is_offloaded() {
+        let is_late = deadline.wrapping_sub(now) as i32 > timeout as i32;
+        if is_late && !status.is_offloaded() && !status.has_fixed_timeout() {
             self.move_deadline(deadline, now.wrapping_add(timeout));
         }
     }
@@ -463,11 +493,9 @@ impl Conn {
         }
     }
 
-    /// Changes what TCP knows of both sides, under the entry's lock, with bottom halves disabled: `f`
-    /// gets the flags of a side, and says what they become, and whether its window is forgotten.
-    ///
-    /// Others read the same words without the lock, so no reference is made to them.
-    fn change_tcp_sides(&self, forget_windows: bool, f: impl Fn(u8) -> u8) {
+    /// Changes what TCP knows of both sides, original and reply, under the entry's lock, with bottom halves
+    /// disabled.
+    fn change_tcp_sides(&self, f: impl Fn(TcpSide, usize)) {
         if !self.is_tcp() {
             return;
         }
@@ -481,18 +509,8 @@ impl Conn {
         // SAFETY: As above.
         let () = unsafe { SpinLockBhBackend::lock(lock) };
         for side in 0..2 {
-            // SAFETY: It is TCP, so the union holds TCP's state, which has two sides; the lock orders
-            // everybody who writes it.
-            let (flags, window) = unsafe {
-                let seen = &raw mut (*tcp).seen[side];
-                (&raw mut (*seen).flags, &raw mut (*seen).td_maxwin)
-            };
-            // SAFETY: As above.
-            unsafe { flags.write_volatile(f(flags.read_volatile())) };
-            if forget_windows {
-                // SAFETY: As above.
-                unsafe { window.write_volatile(0) };
-            }
+            // SAFETY: It is TCP, so the union holds TCP's state, which has two sides.
+            f(TcpSide(unsafe { &raw mut (*tcp).seen[side] }), side);
         }
         // SAFETY: Locked above.
         unsafe { SpinLockBhBackend::unlock(lock, &()) };
@@ -504,21 +522,31 @@ impl Conn {
     /// entry's lock.
     pub(crate) fn tcp_be_liberal(&self) {
         // CAST: Flags are eight bits.
-        self.change_tcp_sides(false, |flags| {
-            flags | bindings::IP_CT_TCP_FLAG_BE_LIBERAL as u8
-        });
+        const LIBERAL: u8 = bindings::IP_CT_TCP_FLAG_BE_LIBERAL as u8;
+        self.change_tcp_sides(|side, _| side.change_flags(|flags| flags | LIBERAL));
     }
 
     /// Prepares conntrack to follow a TCP connection again that it has not seen for a while: the
     /// windows it knows are outdated (C: `flow_offload_fixup_tcp`). The state stays as it is.
     ///
+    /// `acknowledged` is what each side, original and reply, has said last that it has got, if that is
+    /// known: an RST of the other side that is from before that is nobody's.
+    ///
     /// TCP only; softirq or process context, takes the entry's lock.
-    pub(crate) fn tcp_resume(&self) {
-        // No window is known, so that the next packet gives it; and no acknowledgement, or conntrack
-        // would compare the sequence number of an RST with one of long ago.
+    pub(crate) fn tcp_resume(&self, acknowledged: [Option<u32>; 2]) {
         // CAST: Flags are eight bits.
-        self.change_tcp_sides(true, |flags| {
-            flags & !(bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8)
+        const KNOWN: u8 = bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8;
+        self.change_tcp_sides(|side, number| {
+            // No window is known, so that the next packet gives it.
+            side.forget_window();
+            match acknowledged.get(number) {
+                Some(&Some(acknowledged)) => {
+                    side.set_acknowledged(acknowledged);
+                    side.change_flags(|flags| flags | KNOWN);
+                }
+                // What conntrack knows is of long ago.
+                _ => side.change_flags(|flags| flags & !KNOWN),
+            }
         });
     }
 
@@ -615,12 +643,6 @@ impl Conn {
                 self.move_deadline(new, old);
             }
         }
-    }
-
-    /// Takes the effect of [`Self::refresh`] back: `before` is the deadline as it was. For who has just
-    /// claimed the entry, and done nothing with it.
-    pub(crate) fn restore_deadline(&self, before: u32) {
-        self.move_deadline(self.deadline(), before);
     }
 
     /// Moves the deadline, if it is `old`. True if it was.

@@ -170,7 +170,10 @@ impl NextHop {
         match &self.link {
             Link::Ethernet { station, .. } => station.check_bridged(&self.bridged, now),
             Link::Other { neighbour } => Check::of(neighbour, now),
-            Link::None | Link::Transform => Check::Good,
+            Link::None => Check::Good,
+            // Nobody looks at these once a second.
+            Link::Transform if !self.is_as_set(rcu) => Check::PathChanged,
+            Link::Transform => Check::Good,
         }
     }
 
