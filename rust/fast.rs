@@ -231,7 +231,11 @@ fn segment_of<F: Stored>(skb: &Skb<'_>, at: u32) -> Option<Segment> {
     let packet = skb.linear().get(at as usize..)?;
     let said = parse::length(packet);
     // What is too long for that field says nothing there.
-    let len = if said > F::HEADER_LEN { said } else { skb.len().wrapping_sub(at) };
+    let len = if said > F::HEADER_LEN {
+        said
+    } else {
+        skb.len().wrapping_sub(at)
+    };
     let header = packet.get(F::HEADER_LEN as usize..)?;
     parse::segment(header, len.saturating_sub(F::HEADER_LEN))
 }
@@ -269,13 +273,7 @@ fn closes<F: Stored>(
 /// connection as it has to.
 #[cold]
 #[inline(never)]
-fn refresh<F: Stored>(
-    found: Found<'_, Flow<F>>,
-    skb: &Skb<'_>,
-    at: u32,
-    deadline: u32,
-    now: u32,
-) {
+fn refresh<F: Stored>(found: Found<'_, Flow<F>>, skb: &Skb<'_>, at: u32, deadline: u32, now: u32) {
     let segment = || segment_of::<F>(skb, at);
     found.object.refresh(found.side(), segment, deadline, now);
 }

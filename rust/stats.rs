@@ -2,7 +2,7 @@
 
 //! What is counted, for each namespace, and the file that shows it: `/proc/net/nft_offload_rs`.
 //!
-//! Every line is a name and a number. Names only ever get more.
+//! Every line is a name and a number. Readers have to expect more names than they know, and fewer.
 
 use crate::compat::prelude::*;
 use crate::compat::seq_file::SeqFile;
