@@ -38,7 +38,7 @@ pub(crate) struct Oracle {
     pub(crate) translates_destination: bool,
 }
 
-// SAFETY: Both take a packet of the same layout, and change nothing but its bytes, in its length.
+// Both take a packet of the same layout, and change nothing but its bytes, in its length.
 unsafe extern "C" {
     safe fn nfo_oracle_translate(oracle: &mut Oracle) -> i32;
     safe fn nfo_oracle_complete(oracle: &mut Oracle) -> i32;

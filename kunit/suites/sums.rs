@@ -181,7 +181,7 @@ mod tests {
         fn pseudo(&self) -> u16 {
             let addresses = if self.is_v6() { 8..40 } else { 12..20 };
             let number = u32::from(self.protocol().number());
-            let len = self.len as u32 - self.ip() as u32;
+            let len = u32::from(self.len) - self.ip() as u32;
             sum(&self.packet[addresses], number + len)
         }
 
