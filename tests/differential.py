@@ -615,7 +615,10 @@ replayed = {}
 with open(out, "a") as record_file:
     for index, (side, connection, raw) in enumerate(tape):
         replayed[connection] = replayed.get(connection, 0) + 1
-        if replayed[connection] <= OPENING or (raw[10 + 23] == 6 and raw[10 + 47] & 7):
+        # Where the flags of TCP are, behind what the socket says of the frame, in either version.
+        protocol, flags = (23, 47) if raw[10 + 12:10 + 14] == b"\x08\0" else (20, 67)
+        # What begins and ends a connection is conntrack's.
+        if replayed[connection] <= OPENING or (raw[10 + protocol] == 6 and raw[10 + flags] & 7):
             continue
         drain(client), drain(server)
         (client if side == "c" else server).send(raw)
