@@ -271,7 +271,8 @@ def record(path):
                     for sock, side, mac in (client, "c", C0), (server, "s", S0):
                         for raw in drain(sock):
                             parsed = parse(raw)
-                            if parsed and parsed[5][6:12] == mac and RECORDED_PORT in parsed[2:4]:
+                            # The end of the conversation before may come late.
+                            if parsed and parsed[5][6:12] == mac and 4600 + number in parsed[2:4]:
                                 frames.append((side, number, raw))
                 if talk.returncode == 0:
                     break
