@@ -22,6 +22,9 @@ pub(crate) struct Devices;
 
 impl Notified for Devices {
     fn event(&self, device: &Device, event: Event) {
+        let Some(state) = state_of(device) else {
+            return;
+        };
         let why = match event {
             Event::Down | Event::Unregister => Teardown::DeviceDown,
             Event::ChangeMtu | Event::ChangeAddress | Event::ChangeMaster => {
@@ -30,19 +33,15 @@ impl Notified for Devices {
         };
         // A port that leaves its bridge has blocked last; one that joins is told of afterwards.
         if matches!(event, Event::Unregister | Event::ChangeMaster) {
-            if let Some(state) = state_of(device) {
-                state.blocked.set(device.ifindex(), false);
-            }
+            state.blocked.set(device.ifindex(), false);
         }
-        end_crossing(device, why);
+        end_crossing(&state, device, why);
     }
 }
 
 /// Ends all flows that cross a device. Process context.
-fn end_crossing(device: &Device, why: Teardown) {
-    if let Some(state) = state_of(device) {
-        state.for_each_table(|table| FlowTable::device_event(table, device, why));
-    }
+fn end_crossing(state: &NamespaceState, device: &Device, why: Teardown) {
+    state.for_each_table(|table| FlowTable::device_event(table, device, why));
 }
 
 /// The state of the namespace that a device is in.
@@ -73,7 +72,7 @@ impl bridge::PortsNotified for Ports {
         // First, so that no flow is made again behind those that end.
         state.blocked.set(port.ifindex(), !forwards);
         if !forwards {
-            end_crossing(port, Teardown::PathChanged);
+            end_crossing(&state, port, Teardown::PathChanged);
         }
     }
 }
