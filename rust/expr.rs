@@ -160,8 +160,7 @@ fn offload(
 ) -> Result<Done, Refusal> {
     let (conn, side, protocol) = eligible(packet, connection)?;
     let content = table.content();
-    let before = conn.deadline();
-    if !conn.claim_offload() {
+    let Some(before) = conn.claim_offload() else {
         // Mostly a packet that had to take the classic path, of a flow that is fine: conntrack has just given
         // the entry the time until the next such packet, and there may be none.
         extend_connection(conn, protocol, jiffies());
@@ -174,7 +173,7 @@ fn offload(
             Some(Family::Ipv6) => renew::<V6>(content, packet, conn, side, protocol, ways, rcu),
             _ => Err(Refusal::Protocol),
         };
-    }
+    };
     // The claim is given back on every failure from here on, and the collector is asked to look for
     // next hops that were made and are of no use.
     claimed(table, packet, conn, side, protocol, rcu).inspect_err(|_| {
@@ -336,10 +335,7 @@ fn renew<F: Stored>(
         return Ok(Done::Rerouted);
     }
     FlowTable::end(table, found, Teardown::PathChanged, jiffies(), rcu);
-    let before = conn.deadline();
-    if !conn.claim_offload() {
-        return Err(Refusal::Claimed);
-    }
+    let before = conn.claim_offload().ok_or(Refusal::Claimed)?;
     insert::<F>(table, packet, conn, side, protocol, ways, rcu)
         .inspect_err(|_| give_back(conn, before))
 }

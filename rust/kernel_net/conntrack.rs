@@ -267,13 +267,16 @@ impl Conn {
         prefetch(unsafe { bindings::nfo_ct_counters(self.as_raw()) });
     }
 
-    /// Marks the entry as offloaded; false if it was already (C: `test_and_set_bit`).
+    /// Marks the entry as offloaded; [`None`] if it was already (C: `test_and_set_bit`).
     ///
-    /// Of all who try one succeeds, who owes a [`Self::release_offload`]. Fully ordered.
-    pub(crate) fn claim_offload(&self) -> bool {
+    /// Of all who try one succeeds, who owes a [`Self::release_offload`], and gets the deadline as it was
+    /// before anybody could extend it on account of the mark. Fully ordered.
+    pub(crate) fn claim_offload(&self) -> Option<u32> {
         let bit = bindings::ip_conntrack_status_IPS_OFFLOAD_BIT;
+        let before = self.deadline();
         // SAFETY: The entry is valid, by the type invariant.
-        unsafe { !bindings::nfo_ct_test_and_set_status(self.as_raw(), bit) }
+        let was_marked = unsafe { bindings::nfo_ct_test_and_set_status(self.as_raw(), bit) };
+        (!was_marked).then_some(before)
     }
 
     /// Takes the mark away (C: `clear_bit`).
