@@ -192,7 +192,7 @@ pub(crate) struct NextHop {
     pub(crate) device: ARef<Device>,
     /// Where nothing but an Ethernet header is put in front: that.
     pub(crate) plain: Option<Plain>,
-    /// The largest packet, from the network header on: see [`NextHop::mtu_now`].
+    /// The largest packet, from the network header on: see [`NextHop::mtu_of`].
     pub(crate) mtu: u32,
     /// Room that packets need before them.
     pub(crate) headroom: u16,
@@ -329,6 +329,7 @@ impl NextHop {
     }
 
     /// Whether it was.
+    #[inline(always)]
     pub(crate) fn is_outdated(&self) -> bool {
         self.outdated.load(Relaxed)
     }
@@ -360,7 +361,7 @@ impl NextHop {
         let verdict = if installed == 0 {
             RIGHT
         } else if self.in_hardware.changed.swap(false, Relaxed)
-            || self.outdated.load(Relaxed)
+            || self.is_outdated()
             || self.neighbour().is_some_and(|n| !n.is_valid())
             || !matches!(&self.link, Link::Ethernet { station, .. }
                 if packed(station.address()) == installed && station.is_where_it_was())
@@ -403,7 +404,7 @@ impl NextHop {
             _ => None,
         };
         let outer = |hop: &Self| hop.tunnel.as_ref().map(Tunnel::id);
-        !self.outdated.load(Relaxed)
+        !self.is_outdated()
             && self.dst.id() == other.dst.id()
             && self.mtu == other.mtu
             && self.policed == other.policed
@@ -419,7 +420,7 @@ impl NextHop {
     /// Whether packets may go this way now; says to the neighbour that one does.
     #[inline(always)]
     pub(crate) fn check(&self, now: u32, rcu: ReadSide<'_>) -> Check {
-        if !self.dst.is_current(rcu) || self.outdated.load(Relaxed) {
+        if !self.dst.is_current(rcu) || self.is_outdated() {
             return Check::PathChanged;
         }
         match &self.plain {

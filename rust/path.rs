@@ -587,11 +587,7 @@ impl<'rcu> Way<'rcu> {
     /// The next hop that this way is.
     fn into_hop(self, dst: Dst, policed: bool, rcu: ReadSide<'_>) -> Result<NextHop, Refusal> {
         let (device, devices) = (self.device, self.indices());
-        let tunnel_len = match self.tunnel.as_ref().map(|tunnel| &tunnel.ends) {
-            Some(Ends::V4(_)) => V4::HEADER_LEN,
-            Some(Ends::V6(_)) => V6::HEADER_LEN,
-            None => 0,
-        };
+        let tunnel_len = self.tunnel.as_ref().map_or(0, Tunnel::header_len);
         let mtu = NextHop::mtu_of(&dst, &self.tunnel);
         let link = if device.is_ethernet() {
             let station = match (self.session, self.neighbour) {

@@ -77,14 +77,19 @@ impl Tunnel {
         (self.number.number(), self.dst.id())
     }
 
-    /// The largest packet that fits into it.
-    pub(super) fn mtu(&self) -> u32 {
-        let header = match &self.ends {
+    /// Bytes of the outer header.
+    pub(crate) fn header_len(&self) -> u32 {
+        let len = match &self.ends {
             Ends::V4(_) => tunnel::header_len::<4>(),
             Ends::V6(_) => tunnel::header_len::<16>(),
         };
         // CAST: 20 or 40.
-        self.dst.mtu().saturating_sub(header as u32)
+        len as u32
+    }
+
+    /// The largest packet that fits into it.
+    pub(super) fn mtu(&self) -> u32 {
+        self.dst.mtu().saturating_sub(self.header_len())
     }
 
     /// Puts the outer header around a packet. An error costs the packet.
