@@ -338,20 +338,6 @@ fn whole<const AROUND: u8>(
     }
 }
 
-/// Forwards a packet of a known flow if policies of IPsec let it through.
-#[cold]
-#[inline(never)]
-fn forward_policed<'a, F: Stored>(
-    table: &'a Worker<FlowTable>,
-    options: Options,
-    skb: Skb<'a>,
-    found: Found<'a, Flow<F>>,
-    shape: Shape,
-    rcu: ReadSide<'a>,
-) -> Verdict<'a> {
-    forward_found::<F, POLICED, ANY>(table, options, skb, found, shape, rcu)
-}
-
 /// Forwards a packet, if it is of a known flow. `AROUND` says what may be around it, `PROTOCOL` of
 /// which protocol it is.
 #[inline(always)]
@@ -385,7 +371,8 @@ fn forward<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
 }
 
 /// [`forward_found`] as a function of its own: takes over where looking up ends, with what is left in
-/// registers, so that packets of no flow do not pay for more.
+/// registers, so that packets of no flow do not pay for more; or where policies have to be asked, for
+/// packets that mostly go without.
 #[inline(never)]
 fn forward_apart<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     table: &'a Worker<FlowTable>,
@@ -468,7 +455,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
             Check::Policed if AROUND == POLICED => {}
             Check::Policed => {
                 let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
-                return forward_policed(table, options, skb, found, shape, rcu);
+                return forward_apart::<F, POLICED, ANY>(table, options, skb, found, shape, rcu);
             }
             Check::Unsure | Check::PathChanged => {
                 FlowTable::mark_stale(table, found, now, rcu);
@@ -486,7 +473,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
         Ok(skb) => skb,
         Err((skb, Unwritable::Decrypted)) => {
             let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
-            return forward_policed(table, options, skb, found, shape, rcu);
+            return forward_apart::<F, POLICED, ANY>(table, options, skb, found, shape, rcu);
         }
         Err((skb, Unwritable::Shared)) => return bypass(skb, Bypass::Shared),
         Err((skb, Unwritable::NoMemory)) => return bypass(skb, Bypass::NoMemory),
