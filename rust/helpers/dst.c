@@ -148,37 +148,33 @@ struct dst_entry *nfo_ip6_route_input(struct net *net, struct net_device *dev, s
 	return dst;
 }
 
-/* Whether no policy of IPsec has a say in where packets are sent. */
-bool nfo_without_policies(const struct net *net)
+/* Whether policies of IPsec may have a say in what goes in a direction. */
+static bool has_policies(const struct net *net, int direction)
 {
 #ifdef CONFIG_XFRM
-	return !READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_OUT]) &&
-	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_OUT]) != XFRM_USERPOLICY_BLOCK;
+	return READ_ONCE(net->xfrm.policy_count[direction]) ||
+	       READ_ONCE(net->xfrm.policy_default[direction]) == XFRM_USERPOLICY_BLOCK;
 #else
-	return true;
+	return false;
 #endif
+}
+
+/* Whether none of them has a say in where packets are sent. */
+bool nfo_without_policies(const struct net *net)
+{
+	return !has_policies(net, XFRM_POLICY_OUT);
 }
 
 /* Whether one of them may have a say in what comes in for this host, as tunnels' packets. */
 bool nfo_has_input_policies(const struct net *net)
 {
-#ifdef CONFIG_XFRM
-	return READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_IN]) ||
-	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_IN]) == XFRM_USERPOLICY_BLOCK;
-#else
-	return false;
-#endif
+	return has_policies(net, XFRM_POLICY_IN);
 }
 
 /* Whether one of them may have a say in what is forwarded. */
 bool nfo_has_forward_policies(const struct net *net)
 {
-#ifdef CONFIG_XFRM
-	return READ_ONCE(net->xfrm.policy_count[XFRM_POLICY_FWD]) ||
-	       READ_ONCE(net->xfrm.policy_default[XFRM_POLICY_FWD]) == XFRM_USERPOLICY_BLOCK;
-#else
-	return false;
-#endif
+	return has_policies(net, XFRM_POLICY_FWD);
 }
 
 static bool ipv6_is_exempt(const struct net_device *input)
