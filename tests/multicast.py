@@ -5,20 +5,16 @@ the router's kernel routes no multicast, the client itself.
     multicast.py can        whether this kernel routes multicast; in the router
     multicast.py 4|6
 """
-import os
 import socket
 import struct
 import sys
+
+from frames import enter
 
 ANY, INIT, ADD_DEVICE, ADD_ROUTE = 0, 200, 202, 204
 GROUP = {4: "239.1.2.3", 6: "ff05::7"}
 SOURCE = {4: "10.0.1.2", 6: "fd00:1::2"}
 PORT = 5007
-
-
-def enter(namespace):
-    with open(f"/run/netns/{namespace}") as file:
-        os.setns(file.fileno(), os.CLONE_NEWNET)
 
 
 def daemon(version):

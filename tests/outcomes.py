@@ -7,13 +7,14 @@ sent when its turn has come.
 A story stops now and then, and at its end: it says "ok", or what failed, and goes on when it reads a
 line. Connections stay open until its input ends.
 """
-import os
 import random
 import select
 import socket
 import struct
 import sys
 import time
+
+from frames import csum, enter
 
 CLIENT, SERVER, ROUTER = "10.0.1.2", "10.0.2.2", "10.0.2.1"
 PATIENCE = 15
@@ -26,8 +27,7 @@ kept = []
 
 def opened(namespace, family, kind, protocol=0):
     """A socket of a namespace: it stays in there, and so does this process until the next one."""
-    with open(f"/run/netns/{namespace}") as file:
-        os.setns(file.fileno(), os.CLONE_NEWNET)
+    enter(namespace)
     s = socket.socket(family, kind, protocol)
     s.settimeout(PATIENCE)
     kept.append(s)
@@ -125,18 +125,12 @@ def is_reset(s):
     return False
 
 
-def summed(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    total = (total & 0xFFFF) + (total >> 16)
-    return 0xFFFF ^ ((total & 0xFFFF) + (total >> 16))
-
-
 def segment(source, destination, number, acknowledged, flags):
     """A TCP packet without data, between two (ADDRESS, PORT)."""
     ends = socket.inet_aton(source[0]) + socket.inet_aton(destination[0])
     head = struct.pack("!HHIIBBHHH", source[1], destination[1], number & 0xFFFFFFFF,
                        acknowledged & 0xFFFFFFFF, 0x50, flags, 500, 0, 0)
-    sum_ = summed(ends + struct.pack("!HH", 6, len(head)) + head)
+    sum_ = csum(ends + struct.pack("!HH", 6, len(head)) + head)
     head = head[:16] + struct.pack("!H", sum_) + head[18:]
     return struct.pack("!BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 6, 0) + ends + head
 
