@@ -21,10 +21,7 @@ use crate::flow::nat::{
     Sums,
     Transport, //
 };
-use crate::flow::tcp::{
-    Judgement,
-    Segment, //
-};
+use crate::flow::tcp::Segment;
 use crate::flow::Flow;
 use crate::kernel_net::flowtable::Options;
 use crate::kernel_net::netfilter::{
@@ -261,12 +258,11 @@ fn closes<F: Stored>(
         }
         return false;
     }
-    let judge = |segment| found.object.judge(found.side(), segment, now);
-    let is_genuine = segment.is_none_or(|segment| judge(segment) == Judgement::Genuine);
-    if is_genuine {
+    let ends = segment.is_none_or(|segment| found.object.is_closed_by(found.side(), segment, now));
+    if ends {
         FlowTable::end(table, found, Teardown::TcpClosing, now, rcu);
     }
-    is_genuine
+    ends
 }
 
 /// Once a second in each direction: moves the deadline, and sees that conntrack knows as much of the

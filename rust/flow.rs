@@ -191,14 +191,22 @@ impl<F: Ip> Flow<F> {
         self.progress(side).note(segment, now);
     }
 
-    /// Judges a segment with FIN or RST.
-    pub(crate) fn judge(&self, side: Side, segment: Segment, now: u32) -> Judgement {
+    /// Whether a segment with FIN or RST is one that conntrack has to see: one of the connection's, or one
+    /// of which nobody knows, as hardware has forwarded packets of which nothing was noted.
+    pub(crate) fn is_closed_by(&self, side: Side, segment: Segment, now: u32) -> bool {
         let (this, other) = (self.progress(side), self.progress(side.other()));
-        let judgement = tcp::judge(segment, this.noted(), other.noted(), now, HZ);
-        if judgement == Judgement::Foreign {
-            this.note_closing();
+        match tcp::judge(segment, this.noted(), other.noted(), now, HZ) {
+            Judgement::Genuine => true,
+            Judgement::Foreign => {
+                this.note_closing();
+                self.hardware.cookie() != 0
+            }
         }
-        judgement
+    }
+
+    /// Whether there was a FIN or RST of which nobody knows that it is the connection's.
+    fn is_closing(&self) -> bool {
+        self.progress.iter().any(Progress::is_closing)
     }
 
     /// A packet moves the deadline of its direction: conntrack's own does not come sooner, and is told what
@@ -370,14 +378,16 @@ impl<F: Ip> Flow<F> {
         let conn = self.conn();
         let usual = match self.protocol {
             Protocol::Tcp => {
+                let is_closing = self.is_closing();
+                let noted = self.progress.each_ref().map(Progress::noted);
                 // The packet that ends a connection was judged already.
-                let is_judged = why == Teardown::TcpClosing;
-                conn.tcp_resume(self.progress.each_ref().map(|progress| {
-                    let noted = progress.noted().filter(|_| !is_judged)?;
-                    Some(noted.acknowledged)
-                }));
+                let is_judged = why == Teardown::TcpClosing && !is_closing;
+                match is_judged {
+                    true => conn.tcp_resume([None; 2]),
+                    false => conn.tcp_resume(noted.map(|noted| Some(noted?.acknowledged))),
+                }
                 // It may have ended unseen: as conntrack has it for such (C: `nf_tcp_handle_invalid`).
-                match self.progress.iter().any(Progress::is_closing) {
+                match is_closing {
                     true => conn.tcp_timeout().min(conn.tcp_unacknowledged_timeout()),
                     false => conn.tcp_timeout(),
                 }

@@ -190,6 +190,22 @@ def story_genuine(port, how, who):
     time.sleep(0.3)
 
 
+def story_long(port, who):
+    """Much is sent both ways, then nothing for a while, and then one end closes, and the other."""
+    client, server = tcp(port)
+    for _ in range(100):
+        pour(client, server, 60000)
+        pour(server, client, 60000)
+    # Longer than what was noted of a connection in use counts as of now (rust/flow/tcp.rs).
+    time.sleep(6)
+    one, other = (client, server) if who == "client" else (server, client)
+    one.close()
+    assert other.recv(1) == b""
+    other.close()
+    time.sleep(0.3)
+    yield
+
+
 def half_close(one, other):
     one.shutdown(socket.SHUT_WR)
     assert other.recv(1) == b""
