@@ -110,6 +110,8 @@ impl<F: Ip> Direction<F> {
 pub(crate) struct Flow<F: Ip> {
     directions: [Direction<F>; 2],
     pub(crate) protocol: Protocol,
+    /// Conntrack has not checked windows of the connection before, either.
+    liberal: bool,
     /// When the flow ends for want of a new next hop, in ticks; zero if packets find none outdated.
     stale: AtomicU32,
     /// When it was made, in ticks.
@@ -170,6 +172,7 @@ impl<F: Ip> Flow<F> {
                 },
             ],
             protocol,
+            liberal: protocol == Protocol::Tcp && conn.is_tcp_liberal(),
             stale: AtomicU32::new(0),
             born: now,
             hardware: hardware::Cell::new(),
@@ -380,11 +383,17 @@ impl<F: Ip> Flow<F> {
             Protocol::Tcp => {
                 let is_closing = self.is_closing();
                 let noted = self.progress.each_ref().map(Progress::noted);
+                // Of what hardware has forwarded nothing was noted.
+                let rest = match self.hardware.cookie() {
+                    0 if why == Teardown::Expired && !is_closing => tcp::at_rest(noted, now, HZ),
+                    _ => None,
+                };
                 // The packet that ends a connection was judged already.
                 let is_judged = why == Teardown::TcpClosing && !is_closing;
-                match is_judged {
-                    true => conn.tcp_resume([None; 2]),
-                    false => conn.tcp_resume(noted.map(|noted| Some(noted?.acknowledged))),
+                match rest {
+                    Some(ends) => conn.tcp_resume_at_rest(ends, tcp::SLACK, self.liberal),
+                    None if is_judged => conn.tcp_resume([None; 2]),
+                    None => conn.tcp_resume(noted.map(|noted| Some(noted?.acknowledged))),
                 }
                 // It may have ended unseen: as conntrack has it for such (C: `nf_tcp_handle_invalid`).
                 match is_closing {

@@ -131,6 +131,32 @@ mod tests {
     }
 
     #[test]
+    fn where_a_connection_has_come_to_rest() {
+        for (mine, yours) in ends() {
+            // The last data was noted, and the acknowledgement of it was not.
+            let (this, other) = (
+                noted(mine, yours, 1000),
+                noted(yours, mine.wrapping_sub(500), 1000),
+            );
+            let both = Some([mine, yours]);
+            assert_eq!(at_rest([this, other], 90_000, HZ), both);
+            assert_eq!(at_rest([other, this], 90_000, HZ), Some([yours, mine]));
+            assert_eq!(at_rest([this, None], 90_000, HZ), both);
+            assert_eq!(at_rest([None, this], 90_000, HZ), Some([yours, mine]));
+            // It is in use.
+            assert_eq!(at_rest([this, other], 1001, HZ), None);
+            assert_eq!(
+                at_rest([this, noted(yours, mine, 89_999)], 90_000, HZ),
+                None
+            );
+            // Far more was sent than what the other side is known to have got.
+            let far = noted(yours, mine.wrapping_sub(SLACK * 2), 1000);
+            assert_eq!(at_rest([this, far], 90_000, HZ), None);
+        }
+        assert_eq!(at_rest([None, None], 90_000, HZ), None);
+    }
+
+    #[test]
     fn in_use_numbers_may_have_gone_on_further() {
         let (this, other) = (noted(5000, 7000, 1000), noted(7000, 5000, 1000));
         let ahead = with_ack(5000 + 50_000_000, 7000);

@@ -74,6 +74,11 @@ impl Noted {
             when: self.when,
         }
     }
+
+    /// Whether the connection counts as in use.
+    fn is_recent(self, now: u32, hz: u32) -> bool {
+        now.wrapping_sub(self.when) <= hz.wrapping_mul(IN_USE_SECONDS)
+    }
 }
 
 /// The notes of one direction. Its words are written one by one: who reads meanwhile sees numbers of two
@@ -140,6 +145,39 @@ fn is_plausible(number: u32, noted: u32, ahead: u32) -> bool {
     number.wrapping_sub(noted.wrapping_sub(BEHIND)) <= BEHIND.wrapping_add(ahead)
 }
 
+/// By how much the numbers of [`at_rest`] may be wrong, in bytes.
+pub(crate) const SLACK: u32 = AHEAD;
+
+/// The later one of two numbers.
+fn later(a: u32, b: u32) -> u32 {
+    // CAST: The difference of two numbers of a connection.
+    match a.wrapping_sub(b) as i32 > 0 {
+        true => a,
+        false => b,
+    }
+}
+
+/// Where each direction of a connection has ended that has come to rest, give or take [`SLACK`]: the sequence
+/// number behind all that was sent, of which the other side has got everything by now. [`None`] if that
+/// is not so, or if notes say too little.
+pub(crate) fn at_rest(noted: [Option<Noted>; 2], now: u32, hz: u32) -> Option<[u32; 2]> {
+    let [original, reply] = noted;
+    let original = original.or(reply.map(Noted::answer))?;
+    let reply = reply.unwrap_or(original.answer());
+    let is_old = |noted: Noted| !noted.is_recent(now, hz);
+    let agree = |sent, got| is_plausible(sent, got, AHEAD) || is_plausible(got, sent, AHEAD);
+    let is_known = is_old(original)
+        && is_old(reply)
+        && agree(original.sequence, reply.acknowledged)
+        && agree(reply.sequence, original.acknowledged);
+    is_known.then(|| {
+        [
+            later(original.sequence, reply.acknowledged),
+            later(reply.sequence, original.acknowledged),
+        ]
+    })
+}
+
 /// Judges a segment with FIN or RST by itself. `this` was noted of its direction, `other` of the other one;
 /// `hz` is the number of ticks in a second.
 pub(crate) fn judge(
@@ -157,8 +195,7 @@ pub(crate) fn judge(
         // Nothing was said so far.
         return Judgement::Genuine;
     };
-    let recent = |noted: Noted| now.wrapping_sub(noted.when) <= hz.wrapping_mul(IN_USE_SECONDS);
-    let ahead = if recent(this) || recent(other) {
+    let ahead = if this.is_recent(now, hz) || other.is_recent(now, hz) {
         AHEAD_IN_USE
     } else {
         AHEAD

@@ -188,6 +188,13 @@ unsafe impl AlwaysRefCounted for Conn {
     }
 }
 
+/// How it takes sequence numbers: as they come. CAST: Flags are eight bits, here and below.
+const LIBERAL: u8 = bindings::IP_CT_TCP_FLAG_BE_LIBERAL as u8;
+/// What a side has acknowledged is known.
+const KNOWN: u8 = bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8;
+/// What it has sent was not acknowledged.
+const UNACKNOWLEDGED: u8 = bindings::IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED as u8;
+
 /// What conntrack knows of one side of a TCP connection (C: `struct ip_ct_tcp_state`).
 ///
 /// Others read the same words without the lock, so no reference is made to them.
@@ -214,6 +221,22 @@ impl TcpSide {
     fn set_acknowledged(&self, acknowledged: u32) {
         // SAFETY: As above.
         unsafe { (&raw mut (*self.0).td_maxack).write_volatile(acknowledged) };
+    }
+
+    /// Says that it has sent up to `end`, or up to `slack` bytes more or less, and takes as much at once as
+    /// before at least.
+    fn set_window(&self, end: u32, slack: u32) {
+        const LEAST: u32 = 1 << 16;
+        let most = end.wrapping_add(slack);
+        // SAFETY: As above.
+        unsafe {
+            let window = &raw mut (*self.0).td_maxwin;
+            let before = window.read_volatile();
+            (&raw mut (*self.0).td_end).write_volatile(most);
+            (&raw mut (*self.0).td_maxend).write_volatile(most.wrapping_add(before.max(LEAST)));
+            // What comes from the other side may be so much less than the most.
+            window.write_volatile(before.max(2 * slack));
+        }
     }
 }
 
@@ -467,6 +490,12 @@ impl Conn {
         u32::from(self.protocol()) == bindings::NFO_IPPROTO_TCP
     }
 
+    /// The protocol's union as TCP has it. Only an address.
+    fn tcp_raw(&self) -> *mut bindings::ip_ct_tcp {
+        // SAFETY: The entry is valid, by the type invariant.
+        unsafe { (&raw mut (*self.as_raw()).proto).cast() }
+    }
+
     /// The state's number, below the number of timeouts if the connection is one of TCP.
     fn tcp_state_raw(&self) -> u32 {
         if !self.is_tcp() {
@@ -474,10 +503,7 @@ impl Conn {
         }
         // SAFETY: The entry is valid, by the type invariant; a byte of plain data in the protocol's
         // union, which changes under a lock that a single load does not need.
-        u32::from(unsafe {
-            let proto = (&raw const (*self.as_raw()).proto).cast::<bindings::ip_ct_tcp>();
-            ptr::read_volatile(&raw const (*proto).state)
-        })
+        u32::from(unsafe { ptr::read_volatile(&raw const (*self.tcp_raw()).state) })
     }
 
     /// The state of a TCP connection, as last seen by conntrack: while the connection is offloaded,
@@ -503,12 +529,8 @@ impl Conn {
             return;
         }
         // SAFETY: The entry is valid, by the type invariant, so is its lock, which C has initialised.
-        let (lock, tcp) = unsafe {
-            (
-                &raw mut (*self.as_raw()).lock,
-                (&raw mut (*self.as_raw()).proto).cast::<bindings::ip_ct_tcp>(),
-            )
-        };
+        let lock = unsafe { &raw mut (*self.as_raw()).lock };
+        let tcp = self.tcp_raw();
         // SAFETY: As above.
         let () = unsafe { SpinLockBhBackend::lock(lock) };
         for side in 0..2 {
@@ -521,11 +543,9 @@ impl Conn {
 
     /// Stops window checks: conntrack will not see most packets (C: `flow_offload_ct_tcp`).
     ///
-    /// Stays so for the rest of the connection. TCP only; softirq or process context, takes the
-    /// entry's lock.
+    /// Stays so for the rest of the connection, or until [`Self::tcp_resume_at_rest`]. TCP only; softirq or
+    /// process context, takes the entry's lock.
     pub(crate) fn tcp_be_liberal(&self) {
-        // CAST: Flags are eight bits.
-        const LIBERAL: u8 = bindings::IP_CT_TCP_FLAG_BE_LIBERAL as u8;
         self.change_tcp_sides(|side, _| side.change_flags(|flags| flags | LIBERAL));
     }
 
@@ -537,8 +557,6 @@ impl Conn {
     ///
     /// TCP only; softirq or process context, takes the entry's lock.
     pub(crate) fn tcp_resume(&self, acknowledged: [Option<u32>; 2]) {
-        // CAST: Flags are eight bits.
-        const KNOWN: u8 = bindings::IP_CT_TCP_FLAG_MAXACK_SET as u8;
         self.change_tcp_sides(|side, number| {
             // No window is known, so that the next packet gives it.
             side.forget_window();
@@ -551,6 +569,36 @@ impl Conn {
                 _ => side.change_flags(|flags| flags & !KNOWN),
             }
         });
+    }
+
+    /// The same for a connection that has come to rest, of which it is known where that was: windows are
+    /// checked again, unless they were not before it was offloaded, as `liberal` says.
+    ///
+    /// `ends` are the sequence numbers behind what original and reply have sent, and the other has got;
+    /// they may be wrong by `slack` bytes, which are few of all numbers.
+    pub(crate) fn tcp_resume_at_rest(&self, ends: [u32; 2], slack: u32, liberal: bool) {
+        let [original, reply] = ends;
+        let sides = [(original, reply), (reply, original)];
+        let checked = if liberal { 0 } else { LIBERAL };
+        self.change_tcp_sides(|side, number| {
+            if let Some(&(end, acknowledged)) = sides.get(number) {
+                side.set_window(end, slack);
+                side.set_acknowledged(acknowledged);
+                side.change_flags(|flags| (flags | KNOWN) & !(checked | UNACKNOWLEDGED));
+            }
+        });
+    }
+
+    /// Whether conntrack does not check windows (C: `nf_conntrack_tcp_loose`, for a connection that it has
+    /// not seen from the beginning). Any context.
+    pub(crate) fn is_tcp_liberal(&self) -> bool {
+        let tcp = self.tcp_raw();
+        (0..2).any(|side| {
+            // SAFETY: The entry is valid, by the type invariant, and has two sides; a byte of plain data,
+            // of no meaning if it is not TCP.
+            let flags = unsafe { (&raw const (*tcp).seen[side].flags).read_volatile() };
+            flags & LIBERAL != 0
+        })
     }
 
     /// A timeout, in ticks, of the policy that the connection has, if it has one (`ct timeout`); by the
