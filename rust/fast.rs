@@ -223,15 +223,15 @@ fn bypass<F: Stored>(
     table.visit_soon(found, rcu);
 }
 
-/// The TCP segment in a packet whose network header is `at` bytes from the beginning.
-fn segment_of<F: Stored>(skb: &Skb<'_>, at: u32) -> Option<Segment> {
-    let packet = skb.linear().get(at as usize..)?;
+/// The TCP segment in a packet of `len` bytes, whose network header is `at` bytes from the beginning.
+fn segment_of<F: Stored>(linear: &[u8], len: u32, at: u32) -> Option<Segment> {
+    let packet = linear.get(at as usize..)?;
     let said = parse::length(packet);
     // What is too long for that field says nothing there.
     let len = if said > F::HEADER_LEN {
         said
     } else {
-        skb.len().wrapping_sub(at)
+        len.wrapping_sub(at)
     };
     let header = packet.get(F::HEADER_LEN as usize..)?;
     parse::segment(header, len.saturating_sub(F::HEADER_LEN))
@@ -246,12 +246,12 @@ fn segment_of<F: Stored>(skb: &Skb<'_>, at: u32) -> Option<Segment> {
 fn closes<F: Stored>(
     table: &Worker<FlowTable>,
     found: Found<'_, Flow<F>>,
-    skb: &Skb<'_>,
-    (at, tcp): (u32, TcpFlags),
+    (linear, len, at): (&[u8], u32, u32),
+    tcp: TcpFlags,
     now: u32,
     rcu: ReadSide<'_>,
 ) -> bool {
-    let segment = segment_of::<F>(skb, at);
+    let segment = segment_of::<F>(linear, len, at);
     if !tcp.closes() {
         if let Some(segment) = segment {
             found.object.note_segment(found.side(), segment, now);
@@ -269,8 +269,13 @@ fn closes<F: Stored>(
 /// connection as it has to.
 #[cold]
 #[inline(never)]
-fn refresh<F: Stored>(found: Found<'_, Flow<F>>, skb: &Skb<'_>, at: u32, deadline: u32, now: u32) {
-    let segment = || segment_of::<F>(skb, at);
+fn refresh<F: Stored>(
+    found: Found<'_, Flow<F>>,
+    (linear, len, at): (&[u8], u32, u32),
+    deadline: u32,
+    now: u32,
+) {
+    let segment = || segment_of::<F>(linear, len, at);
     found.object.refresh(found.side(), segment, deadline, now);
 }
 
@@ -315,22 +320,16 @@ fn sum_of(mut skb: Writable<'_>, len: u32) -> (Writable<'_>, Transport) {
     (skb, how)
 }
 
-/// A shape of which all is to be read.
+/// A shape of which all is to be read. What TCP has to say was heard.
 #[inline(always)]
-fn whole<const AROUND: u8>(
-    shape: Shape,
-    at: u32,
-    len: u32,
-    protocol: Protocol,
-    tcp: TcpFlags,
-) -> Shape {
+fn whole<const AROUND: u8>(shape: Shape, at: u32, len: u32, protocol: Protocol) -> Shape {
     Shape {
         // CAST: Lengths of headers.
         at: at as u8,
         tunnel: is_any(AROUND) && shape.tunnel,
         len: len as u8,
         protocol,
-        tcp,
+        tcp: TcpFlags::NONE,
     }
 }
 
@@ -441,7 +440,8 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     {
         return bypass(skb, Bypass::Mtu);
     }
-    if tcp.says_more() && closes(table, found, &skb, (at, tcp), now, rcu) {
+    // By its parts, so that it need not be in memory.
+    if tcp.says_more() && closes(table, found, (skb.linear(), skb.len(), at), tcp, now, rcu) {
         return Verdict::accept(skb);
     }
     let check = next_hop.check(now, rcu);
@@ -450,7 +450,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
             Check::Good => {}
             Check::Policed if AROUND == POLICED => {}
             Check::Policed => {
-                let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
+                let shape = whole::<AROUND>(shape, at, len, protocol);
                 return forward_apart::<F, POLICED, ANY>(table, options, skb, found, shape, rcu);
             }
             Check::Unsure | Check::PathChanged => {
@@ -468,7 +468,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     let mut skb = match skb.make_writable(at.wrapping_add(len), headroom, decrypted) {
         Ok(skb) => skb,
         Err((skb, Unwritable::Decrypted)) => {
-            let shape = whole::<AROUND>(shape, at, len, protocol, tcp);
+            let shape = whole::<AROUND>(shape, at, len, protocol);
             return forward_apart::<F, POLICED, ANY>(table, options, skb, found, shape, rcu);
         }
         Err((skb, Unwritable::Shared)) => return bypass(skb, Bypass::Shared),
@@ -481,7 +481,7 @@ fn forward_found<'a, F: Stored, const AROUND: u8, const PROTOCOL: u8>(
     // From here on the packet is ours.
     let deadline = table.deadline(protocol, now);
     if direction.is_worth_refreshing(deadline) {
-        refresh(found, &skb, at, deadline, now);
+        refresh(found, (skb.linear(), skb.len(), at), deadline, now);
     }
     let mut how = Transport::Whole;
     if !skb.is_simply_summed() {

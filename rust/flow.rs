@@ -72,8 +72,8 @@ impl<F: Ip> Direction<F> {
     /// Whether moving the deadline to `new` is worth a write: see [`Flow::refresh`].
     #[inline(always)]
     pub(crate) fn is_worth_refreshing(&self, new: u32) -> bool {
-        // The lowest bit is not of the time.
-        timeout::worth_moving(self.deadline.load(Relaxed) & !1, new, HZ)
+        // The lowest bit is not of the time, and of no matter here.
+        timeout::worth_moving(self.deadline.load(Relaxed), new, HZ)
     }
 
     /// Has memory fetch what a packet reads.
@@ -226,7 +226,8 @@ impl<F: Ip> Flow<F> {
     ) {
         let cell = &self.direction(side).deadline;
         let skip = cell.load(Relaxed) & 1;
-        cell.store(deadline & !1 | skip ^ 1, Relaxed);
+        // Not later than it is, or the next packet would move it again.
+        cell.store(deadline.wrapping_sub(1) & !1 | skip ^ 1, Relaxed);
         if self.protocol == Protocol::Tcp {
             if skip != 0 {
                 return;
