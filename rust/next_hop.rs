@@ -72,11 +72,11 @@ pub(crate) enum Station {
 pub(crate) struct Address(u64);
 
 impl Address {
-    /// Whether it is the one at the beginning of a word.
+    /// Whether it is the neighbour's.
     #[inline(always)]
-    fn is_in(self, word: u64) -> bool {
+    fn is_of(self, neighbour: &Neighbour) -> bool {
         const MASK: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0]);
-        (self.0 ^ word) & MASK == 0
+        (self.0 ^ neighbour.ethernet_word()) & MASK == 0
     }
 }
 
@@ -110,7 +110,7 @@ impl Station {
     #[inline(always)]
     fn is_where_it_was(&self) -> bool {
         match self {
-            Station::Bridged(neighbour, address) => address.is_in(neighbour.ethernet_word()),
+            Station::Bridged(neighbour, address) => address.is_of(neighbour),
             Station::Neighbour(_) | Station::Fixed(_) | Station::Behind(_) => true,
         }
     }

@@ -145,24 +145,37 @@ impl Neighbour {
     /// The same as a word in memory, with two bytes of no meaning behind it: to be copied at once.
     #[inline(always)]
     pub(crate) fn ethernet_word(&self) -> u64 {
+        self.try_word().unwrap_or_else(|| self.word_patiently())
+    }
+
+    /// The same, unless somebody is just about to write it.
+    ///
+    /// This is the reader of a sequence lock (C: `read_seqbegin`, `read_seqretry`): an odd or changed
+    /// number means that a writer was about, and then what was read is not used. The fences keep the
+    /// reads of the address between those of the number.
+    #[inline(always)]
+    fn try_word(&self) -> Option<u64> {
         let entry = self.0.get();
+        // SAFETY: The entry is valid, by the type invariant; a word that may change at any time.
+        let sequence =
+            || unsafe { (&raw const (*entry).ha_lock.seqcount.seqcount.sequence).read_volatile() };
+        let before = sequence();
+        fence(Acquire);
+        // SAFETY: As above. The area for addresses is aligned to words, and longer than one.
+        let address = unsafe { ptr::read_volatile((&raw const (*entry).ha).cast::<u64>()) };
+        fence(Acquire);
+        (before & 1 == 0 && sequence() == before).then_some(address)
+    }
+
+    /// The same, after some attempts, or as C does it.
+    #[cold]
+    #[inline(never)]
+    fn word_patiently(&self) -> u64 {
         for _ in 0..ATTEMPTS {
-            // This is the reader of a sequence lock (C: `read_seqbegin`, `read_seqretry`): an odd or
-            // changed number means that a writer was about, and then what was read is not used. The
-            // fences keep the reads of the address between those of the number.
-            // SAFETY: The entry is valid, by the type invariant; a word that may change at any time.
-            let sequence = || unsafe {
-                (&raw const (*entry).ha_lock.seqcount.seqcount.sequence).read_volatile()
-            };
-            let before = sequence();
-            fence(Acquire);
-            // SAFETY: As above. The area for addresses is aligned to words, and longer than one.
-            let address = unsafe { ptr::read_volatile((&raw const (*entry).ha).cast::<u64>()) };
-            fence(Acquire);
-            if before & 1 == 0 && sequence() == before {
+            core::hint::spin_loop();
+            if let Some(address) = self.try_word() {
                 return address;
             }
-            core::hint::spin_loop();
         }
         let [a, b, c, d, e, f, g, h, ..] = self.any_address();
         u64::from_ne_bytes([a, b, c, d, e, f, g, h])

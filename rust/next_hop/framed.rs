@@ -74,7 +74,16 @@ impl Framed {
         match &self.station {
             Station::Neighbour(neighbour) => Check::of(neighbour, now),
             Station::Fixed(_) => Check::Good,
-            Station::Bridged(..) | Station::Behind(_) => self.station.check_bridged(learned, now),
+            Station::Bridged(..) | Station::Behind(_)
+                if learned.as_ref().is_some_and(Learned::is_outdated) =>
+            {
+                Check::Unsure
+            }
+            Station::Bridged(neighbour, address) if address.is_of(neighbour) => {
+                Check::of(neighbour, now)
+            }
+            Station::Bridged(..) => Check::PathChanged,
+            Station::Behind(_) => Check::Good,
         }
     }
 
@@ -114,7 +123,10 @@ impl Framed {
     /// so that nobody could segment what is behind it; and what is a list has no room for more.
     #[inline(always)]
     pub(super) fn takes(&self, skb: &Skb<'_>) -> bool {
-        (self.session.is_none() || !skb.is_gso()) && !skb.is_list()
+        match self.session {
+            Some(_) => !skb.is_gso(),
+            None => !skb.is_list(),
+        }
     }
 }
 
