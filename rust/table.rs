@@ -173,9 +173,17 @@ impl<F: Stored> Flows<F> {
         self.table.likely(hash, rcu)
     }
 
-    /// Finds the flow of a packet.
-    #[cold]
-    #[inline(never)]
+    /// Finds the flow of a packet; see [`RcuTable::lookup_often`].
+    #[inline(always)]
+    pub(crate) fn lookup_often<'rcu>(
+        &'rcu self,
+        key: &F::Key,
+        rcu: ReadSide<'rcu>,
+    ) -> Option<Found<'rcu, Flow<F>>> {
+        self.table.lookup_often(key, rcu)
+    }
+
+    /// Finds a flow.
     pub(crate) fn lookup<'rcu>(
         &'rcu self,
         key: &F::Key,

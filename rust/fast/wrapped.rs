@@ -154,7 +154,7 @@ fn forward_inside<'a, F: Stored>(
     for _ in 0..PIECES {
         match look_inside::<F>(table, skb.linear(), ifindex, around, rcu) {
             Ok(inside) => {
-                return match F::flows(table).lookup(&inside.key, rcu) {
+                return match F::flows(table).lookup_often(&inside.key, rcu) {
                     Some(found) => {
                         let shape = inside.shape;
                         forward_found::<F, ANYTHING, ANY>(table, options, skb, found, shape, rcu)

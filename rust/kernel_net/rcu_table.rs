@@ -510,11 +510,28 @@ impl<T: Object> RcuTable<T> {
         Some(Found { object, what })
     }
 
+    /// What [`Self::lookup`] finds, for who looks often: without a call where a key is in its own bucket,
+    /// or nowhere.
+    #[inline(always)]
+    pub(crate) fn lookup_often<'rcu>(
+        &'rcu self,
+        key: &T::Key,
+        rcu: ReadSide<'rcu>,
+    ) -> Option<Found<'rcu, T>> {
+        match self.lookup_first(key, rcu) {
+            First::Found(found) => Some(found),
+            First::Missing => None,
+            First::Elsewhere => self.lookup(key, rcu),
+        }
+    }
+
     /// Finds the object with this key, and says which of its two keys it is.
     ///
     /// Softirq or anywhere else under RCU; takes no lock and writes nothing. An object that is
     /// being inserted may be missed, and one that is being removed may be found. One that stays in
     /// the table is found, also while a resize is on.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn lookup<'rcu>(
         &'rcu self,
         key: &T::Key,

@@ -15,7 +15,6 @@ use crate::kernel_net::memory::Account;
 use crate::kernel_net::random::secret;
 use crate::kernel_net::rcu::ReadSide;
 use crate::kernel_net::rcu_table::{
-    First,
     InsertError,
     Object,
     RcuTable,
@@ -107,11 +106,7 @@ impl<F: Ip> Tunnels<F> {
     /// The number of the tunnel that a packet has come through. Softirq.
     pub(crate) fn number(&self, received: &F::Endpoints, rcu: ReadSide<'_>) -> Option<u32> {
         let key = F::tunnel_key(received);
-        let found = match self.table.lookup_first(&key, rcu) {
-            First::Found(found) => found,
-            First::Missing => return None,
-            First::Elsewhere => self.table.lookup(&key, rcu)?,
-        };
+        let found = self.table.lookup_often(&key, rcu)?;
         (found.side() == Side::Original).then(|| found.index().saturating_add(1))
     }
 
