@@ -206,14 +206,14 @@ bool nfo_skb_has_tunnel_csum(const struct sk_buff *skb);
 bool nfo_skb_is_fraglist(const struct sk_buff *skb);
 bool nfo_skb_mac_header_was_set(const struct sk_buff *skb);
 int nfo_iptunnel_pull_offloads(struct sk_buff *skb);
-void nfo_skb_set_inner_ipproto(struct sk_buff *skb, u8 protocol);
-void nfo_skb_scrub(struct sk_buff *skb);
+void nfo_skb_enter_tunnel(struct sk_buff *skb, u8 protocol);
 struct sk_buff *nfo_skb_gso_segment(struct sk_buff *skb);
 void nfo_dst_output_ipv4(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 			 u64 __percpu *packets);
 void nfo_dst_output_ipv6(struct net *net, struct sk_buff *skb, struct dst_entry *dst,
 			 u64 __percpu *packets);
-void nfo_ip_select_ident(struct net *net, const struct sk_buff *skb, void *header);
+__be16 nfo_ip_select_ident(struct net *net, const struct sk_buff *skb, __be32 source,
+			   __be32 destination, u8 protocol);
 __be32 nfo_ip6_make_flowlabel(struct net *net, struct sk_buff *skb,
 			      const struct in6_addr *source, const struct in6_addr *destination);
 u32 nfo_skb_mark(const struct sk_buff *skb);

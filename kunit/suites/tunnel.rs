@@ -40,9 +40,7 @@ mod tests {
             };
             let id: [u8; 2] = random.bytes();
             let fragment = random.below(2) == 0;
-            let header = ipv4(&inner, &ends, 1000, fragment, |h| {
-                h[4..6].copy_from_slice(&id)
-            });
+            let header = ipv4(&inner, &ends, 1000, fragment, || id);
             assert_eq!(sum(&header), 0xffff);
             assert_eq!(header[1], inner[1]);
             assert_eq!(header[2..4], 1020u16.to_be_bytes());
@@ -50,6 +48,22 @@ mod tests {
             assert_eq!(header[6], if fragment { 0 } else { inner[6] });
             assert_eq!(header[8], inner[8]);
             assert_eq!(tunnel_ipv4(&header), Ok(ends));
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_right_whatever_is_carried() {
+        let mut random = Random::new(32);
+        let inner = [0x45; 20];
+        for high in [0, 0x7f, 0xff] {
+            let ends = Endpoints {
+                source: [high, 0xff, high, 0xff],
+                destination: random.bytes(),
+            };
+            for id in 0..=u16::MAX {
+                let header = ipv4(&inner, &ends, 1000, false, || id.to_be_bytes());
+                assert_eq!(sum(&header), 0xffff);
+            }
         }
     }
 

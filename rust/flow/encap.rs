@@ -198,9 +198,15 @@ pub(crate) fn pppoe_header(session: u16, ethertype: u16, len: u32) -> Option<[u8
 /// A PPPoE header for another length.
 #[inline(always)]
 pub(crate) fn with_length(header: [u8; PPPOE_LEN], len: u32) -> Option<[u8; PPPOE_LEN]> {
-    let [a, b, c, d, _, _, g, h] = header;
-    let [e, f] = u16::try_from(len.checked_add(2)?).ok()?.to_be_bytes();
-    Some([a, b, c, d, e, f, g, h])
+    // As one word, in which the length is the fifth and sixth byte in memory.
+    const SHIFT: u32 = if cfg!(target_endian = "little") {
+        32
+    } else {
+        16
+    };
+    let len = u16::try_from(len.checked_add(2)?).ok()?.to_be();
+    let others = u64::from_ne_bytes(header) & !(0xffff << SHIFT);
+    Some((others | u64::from(len) << SHIFT).to_ne_bytes())
 }
 
 /// A VLAN tag as it stands in a packet, behind its own EtherType.

@@ -64,27 +64,32 @@ impl Endpoints<16> {
 }
 
 /// The checksum of an IPv4 header whose checksum field is zero (RFC 1071).
+///
+/// In the order of the host, in which the sum of words of 32 bits is as good as any.
 fn checksum(header: &[u8; 20]) -> [u8; 2] {
-    let mut sum = 0u32;
-    for word in header.chunks_exact(2) {
-        // Ten words of 16 bits cannot overflow 32.
-        sum = sum.wrapping_add(u32::from(u16::from_be_bytes([word[0], word[1]])));
+    let mut sum = 0u64;
+    for word in header.chunks_exact(4) {
+        // Five such words cannot overflow 64 bits.
+        sum = sum.wrapping_add(u64::from(u32::from_ne_bytes([
+            word[0], word[1], word[2], word[3],
+        ])));
     }
-    let sum = (sum & 0xffff) + (sum >> 16);
-    // CAST: The complement of what 16 bits hold after the second fold.
-    (!(((sum & 0xffff) + (sum >> 16)) as u16)).to_be_bytes()
+    let fold = |sum: u64| (sum & 0xffff) + (sum >> 16);
+    // CAST: The complement of what 16 bits hold: the first fold leaves 19 bits, and the second at most
+    // 0x10004.
+    (!(fold(fold(fold(sum))) as u16)).to_ne_bytes()
 }
 
 /// The header around an IPv4 packet of `len` bytes that begins with `inner`.
 ///
-/// `id` gives the identification for a header that is complete but for it and the checksum.
+/// `id` gives its identification.
 /// `fragment` says that the path's MTU is fixed: what does not fit may be fragmented.
 pub(crate) fn ipv4(
     inner: &[u8; 20],
     ends: &Endpoints<4>,
     len: u32,
     fragment: bool,
-    id: impl FnOnce(&mut [u8; 20]),
+    id: impl FnOnce() -> [u8; 2],
 ) -> [u8; 20] {
     let mut header = [0; 20];
     header[0] = 0x45;
@@ -98,7 +103,7 @@ pub(crate) fn ipv4(
     header[9] = IPIP;
     header[12..16].copy_from_slice(&ends.source);
     header[16..20].copy_from_slice(&ends.destination);
-    id(&mut header);
+    header[4..6].copy_from_slice(&id());
     let checksum = checksum(&header);
     header[10..12].copy_from_slice(&checksum);
     header

@@ -126,13 +126,10 @@ int nfo_iptunnel_pull_offloads(struct sk_buff *skb)
 	return iptunnel_pull_offloads(skb);
 }
 
-void nfo_skb_set_inner_ipproto(struct sk_buff *skb, u8 protocol)
+/* What belongs to this side of a tunnel is forgotten, and the packet is the inner one from now on. */
+void nfo_skb_enter_tunnel(struct sk_buff *skb, u8 protocol)
 {
 	skb_set_inner_ipproto(skb, protocol);
-}
-
-void nfo_skb_scrub(struct sk_buff *skb)
-{
 	skb_scrub_packet(skb, true);
 	skb_clear_hash_if_not_l4(skb);
 }
@@ -169,9 +166,13 @@ void nfo_dst_output_ipv6(struct net *net, struct sk_buff *skb, struct dst_entry 
 	dst_output(net, NULL, skb);
 }
 
-void nfo_ip_select_ident(struct net *net, const struct sk_buff *skb, void *header)
+__be16 nfo_ip_select_ident(struct net *net, const struct sk_buff *skb, __be32 source,
+			   __be32 destination, u8 protocol)
 {
-	__ip_select_ident(net, header, skb_shinfo(skb)->gso_segs ?: 1);
+	struct iphdr header = { .saddr = source, .daddr = destination, .protocol = protocol };
+
+	__ip_select_ident(net, &header, skb_shinfo(skb)->gso_segs ?: 1);
+	return header.id;
 }
 
 __be32 nfo_ip6_make_flowlabel(struct net *net, struct sk_buff *skb,

@@ -93,6 +93,7 @@ impl Tunnel {
     }
 
     /// Puts the outer header around a packet. An error costs the packet.
+    #[inline(always)]
     fn wrap(&self, skb: &mut Writable<'_>, namespace: &Namespace) -> Result<(), Loss> {
         let pushed = match &self.ends {
             Ends::V4(ends) => {
@@ -100,9 +101,9 @@ impl Tunnel {
                 if !skb.enter_tunnel(tunnel::IPIP) {
                     return Err(Loss::Tunnel);
                 }
-                let header = tunnel::ipv4(&inner, ends, skb.len(), self.dst.is_mtu_locked(), |h| {
-                    skb.identify(h, namespace)
-                });
+                let (source, destination) = (ends.source, ends.destination);
+                let id = || skb.identification(source, destination, tunnel::IPIP, namespace);
+                let header = tunnel::ipv4(&inner, ends, skb.len(), self.dst.is_mtu_locked(), id);
                 skb.push_header(header, 0x0800)
             }
             Ends::V6(ends) => {
@@ -191,7 +192,7 @@ impl NextHop {
             return;
         }
         if skb.is_list() {
-            self.send_list(skb, namespace, count, rcu);
+            self.send_list(skb, count, rcu);
         } else {
             self.enter_tunnel_and_send(skb, namespace, count, rcu);
         }
@@ -200,15 +201,9 @@ impl NextHop {
     /// Sends the packets of an aggregate of whole packets, each by itself.
     #[cold]
     #[inline(never)]
-    fn send_list(
-        &self,
-        skb: Writable<'_>,
-        namespace: &Namespace,
-        count: &Forwarded,
-        rcu: ReadSide<'_>,
-    ) {
+    fn send_list(&self, skb: Writable<'_>, count: &Forwarded, rcu: ReadSide<'_>) {
         self.for_each_segment(skb, count, |segment| {
-            self.enter_tunnel_and_send(segment, namespace, count, rcu);
+            self.transmit_wrapped(segment, count, rcu);
         });
     }
 

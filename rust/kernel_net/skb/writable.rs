@@ -183,22 +183,22 @@ impl<'a> Writable<'a> {
             return false;
         }
         // SAFETY: As above.
-        unsafe { bindings::nfo_skb_set_inner_ipproto(self.raw(), protocol) };
-        // SAFETY: As above.
-        unsafe { bindings::nfo_skb_scrub(self.raw()) };
+        unsafe { bindings::nfo_skb_enter_tunnel(self.raw(), protocol) };
         true
     }
 
-    /// Fills in the identification of an IPv4 header that is to be put around this packet.
-    pub(crate) fn identify(&self, header: &mut [u8; 20], namespace: &Namespace) {
-        #[repr(align(4))]
-        struct Aligned([u8; 20]);
-        let mut aligned = Aligned(*header);
-        let (net, at) = (namespace.as_raw(), aligned.0.as_mut_ptr().cast());
-        // SAFETY: All are valid; the header is as long as one without options, and as aligned as
-        // C expects it.
-        unsafe { bindings::nfo_ip_select_ident(net, self.raw(), at) };
-        *header = aligned.0;
+    /// The identification for an IPv4 header that is to be put around this packet, as on the wire.
+    pub(crate) fn identification(
+        &self,
+        source: [u8; 4],
+        destination: [u8; 4],
+        protocol: u8,
+        namespace: &Namespace,
+    ) -> [u8; 2] {
+        let (from, to) = (u32::from_ne_bytes(source), u32::from_ne_bytes(destination));
+        let (net, skb) = (namespace.as_raw(), self.raw());
+        // SAFETY: Both are valid.
+        unsafe { bindings::nfo_ip_select_ident(net, skb, from, to, protocol) }.to_ne_bytes()
     }
 
     /// The flow label for an IPv6 header that is to be put around this packet, as on the wire.
