@@ -297,6 +297,7 @@ fn insert<F: Stored>(
     if protocol == Protocol::Tcp {
         conn.tcp_be_liberal();
     }
+    FlowTable::end_if_misled::<F>(table, index, now, rcu);
     FlowTable::offer::<F>(table, index, rcu);
     Ok(Done::Added)
 }

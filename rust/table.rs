@@ -394,6 +394,22 @@ impl FlowTable {
         result
     }
 
+    /// Ends a new flow at once, if it is one that [`Self::end_misled`] was looking for when nobody could find
+    /// it yet. Softirq.
+    pub(crate) fn end_if_misled<F: Stored>(
+        this: &Worker<Self>,
+        index: u32,
+        now: u32,
+        rcu: ReadSide<'_>,
+    ) {
+        // Pairs with that of `end_misled`: either it has seen the flow, or this sees what it looks for.
+        fence(SeqCst);
+        let misled = |flow: &&Flow<F>| flow.any_next_hop(rcu, NextHop::is_outdated);
+        if let Some(flow) = F::flows(this).get(index, rcu).filter(misled) {
+            Self::end_flow(this, index, flow, Teardown::PathChanged, now, rcu);
+        }
+    }
+
     /// Ends a flow, tells of it, and has hardware forget it. True for the one caller who did.
     fn end_flow<F: Stored>(
         this: &Worker<Self>,
@@ -517,6 +533,8 @@ impl FlowTable {
         if !has_news {
             return;
         }
+        // Pairs with that of `end_if_misled`.
+        fence(SeqCst);
         this.v4.end_if(Teardown::PathChanged, this, |flow, rcu| {
             flow.any_next_hop(rcu, NextHop::is_outdated)
         });
