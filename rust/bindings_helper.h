@@ -8,6 +8,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/if_arp.h>
+#include <linux/if_bridge.h>
 #include <linux/if_pppox.h>
 #include <linux/if_vlan.h>
 #include <linux/inetdevice.h>
@@ -111,6 +112,9 @@ static const bool NFO_CAN_BATCH = IS_ENABLED(CONFIG_NET_CLS_ACT) && !IS_ENABLED(
 static const bool NFO_CT_HAS_GRE = IS_ENABLED(CONFIG_NF_CT_PROTO_GRE);
 
 static const unsigned int NFO_SWITCHDEV_PORT_ATTR_SET = SWITCHDEV_PORT_ATTR_SET;
+static const unsigned int NFO_SWITCHDEV_STP_STATE = SWITCHDEV_ATTR_ID_PORT_STP_STATE;
+static const unsigned int NFO_SWITCHDEV_MST_STATE = SWITCHDEV_ATTR_ID_PORT_MST_STATE;
+static const unsigned char NFO_BR_STATE_FORWARDING = BR_STATE_FORWARDING;
 static const unsigned int NFO_SWITCHDEV_FDB_ADD = SWITCHDEV_FDB_ADD_TO_DEVICE;
 static const unsigned int NFO_SWITCHDEV_FDB_DEL = SWITCHDEV_FDB_DEL_TO_DEVICE;
 
@@ -251,8 +255,10 @@ int nfo_unregister_switchdev_notifier(struct notifier_block *nb);
 int nfo_register_switchdev_blocking_notifier(struct notifier_block *nb);
 int nfo_unregister_switchdev_blocking_notifier(struct notifier_block *nb);
 struct net_device *nfo_switchdev_dev(const void *info);
-bool nfo_switchdev_is_stp_state(const void *info);
-bool nfo_switchdev_port_forwards(const void *info);
+u32 nfo_switchdev_attr(const void *info);
+u8 nfo_switchdev_stp_state(const void *info);
+u16 nfo_switchdev_mst_instance(const void *info);
+u8 nfo_switchdev_mst_state(const void *info);
 bool nfo_changeupper_takes(const void *info);
 bool nfo_dev_forwards_ipv6(const struct net_device *dev);
 bool nfo_dev_is_taken(const struct net_device *dev);

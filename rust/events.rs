@@ -33,7 +33,7 @@ impl Notified for Devices {
         };
         // A port that leaves its bridge has blocked last; one that joins is told of afterwards.
         if matches!(event, Event::Unregister | Event::ChangeMaster) {
-            state.blocked.set(device.ifindex(), false);
+            state.blocked.forget(device.ifindex());
         }
         end_crossing(&state, device, why);
     }
@@ -65,12 +65,12 @@ impl bridge::Notified for Stations {
 pub(crate) struct Ports;
 
 impl bridge::PortsNotified for Ports {
-    fn port_event(&self, port: &Device, forwards: bool) {
+    fn port_event(&self, port: &Device, instance: u16, forwards: bool) {
         let Some(state) = state_of(port) else {
             return;
         };
         // First, so that no flow is made again behind those that end.
-        state.blocked.set(port.ifindex(), !forwards);
+        state.blocked.set(port.ifindex(), instance, !forwards);
         if !forwards {
             end_crossing(&state, port, Teardown::PathChanged);
         }

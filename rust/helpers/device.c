@@ -214,17 +214,30 @@ struct net_device *nfo_switchdev_dev(const void *info)
 	return switchdev_notifier_info_to_dev(info);
 }
 
-/* Of an attribute of a port that is set: what it is about, and what it says then. */
-bool nfo_switchdev_is_stp_state(const void *info)
+static const struct switchdev_attr *attr_of(const void *info)
 {
-	return ((const struct switchdev_notifier_port_attr_info *)info)->attr->id ==
-	       SWITCHDEV_ATTR_ID_PORT_STP_STATE;
+	return ((const struct switchdev_notifier_port_attr_info *)info)->attr;
 }
 
-bool nfo_switchdev_port_forwards(const void *info)
+/* Of an attribute of a port that is set: what it is about, and what it says then. */
+u32 nfo_switchdev_attr(const void *info)
 {
-	return ((const struct switchdev_notifier_port_attr_info *)info)->attr->u.stp_state ==
-	       BR_STATE_FORWARDING;
+	return attr_of(info)->id;
+}
+
+u8 nfo_switchdev_stp_state(const void *info)
+{
+	return attr_of(info)->u.stp_state;
+}
+
+u16 nfo_switchdev_mst_instance(const void *info)
+{
+	return attr_of(info)->u.mst_state.msti;
+}
+
+u8 nfo_switchdev_mst_state(const void *info)
+{
+	return attr_of(info)->u.mst_state.state;
 }
 
 static bool takes_all(const struct net_device *upper)

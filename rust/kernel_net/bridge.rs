@@ -27,7 +27,8 @@ pub(crate) trait Notified: Send + Sync {
 /// Who is told of ports. Process context, under RTNL.
 pub(crate) trait PortsNotified: Send + Sync {
     /// A port of a bridge forwards from now on, or does not: as spanning tree has it, or somebody by hand.
-    fn port_event(&self, port: &Device, forwards: bool);
+    /// `instance` is 0 for all VLANs that are of no other one (C: `msti`).
+    fn port_event(&self, port: &Device, instance: u16, forwards: bool);
 }
 
 /// The chain that bridges tell of their ports (C: `register_switchdev_blocking_notifier`).
@@ -57,18 +58,24 @@ unsafe impl<T: PortsNotified> Chain for Ports<T> {
         if event != bindings::NFO_SWITCHDEV_PORT_ATTR_SET {
             return;
         }
-        // SAFETY: By the contract, events of this kind come with an attribute.
-        if !unsafe { bindings::nfo_switchdev_is_stp_state(info) } {
-            return;
-        }
-        // SAFETY: As above, it is a state, and they come with a live device, too.
-        let (forwards, port) = unsafe {
-            (
-                bindings::nfo_switchdev_port_forwards(info),
-                Device::from_raw(bindings::nfo_switchdev_dev(info)),
-            )
+        // SAFETY: By the contract, events of this kind come with an attribute, here and below.
+        let (instance, state) = match unsafe { bindings::nfo_switchdev_attr(info) } {
+            bindings::NFO_SWITCHDEV_STP_STATE => {
+                // SAFETY: It is a state.
+                (0, unsafe { bindings::nfo_switchdev_stp_state(info) })
+            }
+            bindings::NFO_SWITCHDEV_MST_STATE => {
+                // SAFETY: It is a state of an instance.
+                let instance = unsafe { bindings::nfo_switchdev_mst_instance(info) };
+                // SAFETY: As above.
+                (instance, unsafe { bindings::nfo_switchdev_mst_state(info) })
+            }
+            _ => return,
         };
-        self.0.port_event(port, forwards);
+        // SAFETY: As above, and they come with a live device, too.
+        let port = unsafe { Device::from_raw(bindings::nfo_switchdev_dev(info)) };
+        let forwards = state == bindings::NFO_BR_STATE_FORWARDING;
+        self.0.port_event(port, instance, forwards);
     }
 }
 

@@ -7,11 +7,14 @@ use crate::compat::prelude::*;
 use crate::kernel_net::lock::SpinLockBh;
 use crate::new_spinlock_bh;
 
-/// The indices of the devices: a few at most, and none as a rule.
+/// Ports, by the indices of their devices, each with the instance of spanning tree in which it does not
+/// forward: a few at most, and none as a rule.
+///
+/// Which VLANs are of an instance is not known: a port that blocks in one has no flow in any.
 #[pin_data]
 pub(crate) struct Blocked {
     #[pin]
-    ports: SpinLockBh<KVec<u32>>,
+    ports: SpinLockBh<KVec<(u32, u16)>>,
 }
 
 impl Blocked {
@@ -22,18 +25,24 @@ impl Blocked {
         })
     }
 
-    /// Notes whether a port is one of them. Process context. One that there is no memory for is not noted:
+    /// Notes whether a port blocks in an instance. Process context. One that there is no memory for is not noted:
     /// its flows end all the same, and new ones are made.
-    pub(crate) fn set(&self, ifindex: u32, blocks: bool) {
+    pub(crate) fn set(&self, ifindex: u32, instance: u16, blocks: bool) {
         let mut ports = self.ports.lock();
-        ports.retain(|&mut port| port != ifindex);
+        ports.retain(|&mut port| port != (ifindex, instance));
         if blocks {
-            let _ = ports.push(ifindex, GFP_ATOMIC);
+            let _ = ports.push((ifindex, instance), GFP_ATOMIC);
         }
+    }
+
+    /// Forgets a port. Process context.
+    pub(crate) fn forget(&self, ifindex: u32) {
+        self.ports.lock().retain(|&mut (port, _)| port != ifindex);
     }
 
     /// Whether one of these devices is one of them. Softirq.
     pub(crate) fn has_any(&self, devices: &[u32]) -> bool {
-        self.ports.lock().iter().any(|port| devices.contains(port))
+        let ports = self.ports.lock();
+        ports.iter().any(|(port, _)| devices.contains(port))
     }
 }
