@@ -19,3 +19,5 @@
 #include "helpers/skb.c"
 #include "helpers/sync.c"
 #include "helpers/trace.c"
+
+#include "layouts.h"
