@@ -11,7 +11,16 @@ pub(crate) const NFO_GFP_NOWAIT: u32 = GFP_NOWAIT | __GFP_NOWARN;
 /// C: `__GFP_ACCOUNT`.
 pub(crate) const NFO_GFP_ACCOUNT: u32 = GFP_KERNEL_ACCOUNT & !GFP_KERNEL;
 
+#[allow(
+    improper_ctypes,
+    reason = "a class of locks is nothing where nobody checks them"
+)]
 extern "C" {
+    pub(crate) fn nfo_spin_lock_init(
+        lock: *mut spinlock_t,
+        name: *const kernel::ffi::c_char,
+        key: *mut lock_class_key,
+    );
     pub(crate) fn nfo_spin_lock_bh(lock: *mut spinlock_t);
     pub(crate) fn nfo_spin_unlock_bh(lock: *mut spinlock_t);
     pub(crate) fn nfo_spin_trylock_bh(lock: *mut spinlock_t) -> bool;

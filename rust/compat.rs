@@ -175,3 +175,19 @@ macro_rules! container_of {
     }};
 }
 pub(crate) use container_of;
+
+/// A member of one of C's unions: bindgen makes one of Rust's where nothing in there has to be dropped, which
+/// it does not know of types that are bound elsewhere. Unsafe: that it is this member.
+#[cfg(nft_offload_own_crate)]
+macro_rules! member {
+    ($member:expr) => {
+        &$member
+    };
+}
+#[cfg(not(nft_offload_own_crate))]
+macro_rules! member {
+    ($member:expr) => {
+        $member.as_ref()
+    };
+}
+pub(crate) use member;

@@ -13,6 +13,9 @@
 #include "helpers/memory.c"
 #include "helpers/nft.c"
 #include "helpers/offload.c"
+#ifdef NFO_OWN
+#include "helpers/own.c"
+#endif
 #include "helpers/params.c"
 #include "helpers/percpu.c"
 #include "helpers/registry.c"

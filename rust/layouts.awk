@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # How bindgen, by clang, lays out C's structures, as assertions for the kernel's own compiler: one for each
 # structure, and for each field that has a name there. Reads the bindings, which assert the same of Rust.
+# "only" is which structures.
 BEGIN {
 	split("type match use in ref move fn mod priv self where yield", words, " ")
 	for (i in words)
@@ -23,6 +24,8 @@ function declare(what, number,    words, names, name, field, said) {
 	split(what, words, " ")
 	split(words[words[1] == "Offset" ? 4 : 3], names, "::")
 	name = names[1]
+	if (name !~ only)
+		return
 	field = names[2] in keyword ? keyword[names[2]] : names[2]
 	# The name of a structure, or of a type.
 	if (name !~ /_t$/)

@@ -18,7 +18,8 @@ case $KERNEL in
 esac
 # What is built for another kernel than the usual one is apart.
 VARIANT=${KERNEL:-${NFT_OFFLOAD_SUITE:-}}
-VARIANT=${VARIANT:+$VARIANT-}
+# NFT_OFFLOAD_OWN=y: without the kernel's own crate, whether there is one or not.
+VARIANT=${VARIANT:+$VARIANT-}${NFT_OFFLOAD_OWN:+own-}
 CACHE=${NFT_OFFLOAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nft-offload-rs}
 # shellcheck disable=SC2034 # for those who source this
 JOBS=$(nproc)

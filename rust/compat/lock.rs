@@ -169,7 +169,7 @@ unsafe impl Backend for MutexBackend {
 
     unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut bindings::lock_class_key) {
         // SAFETY: By the contract.
-        unsafe { bindings::__mutex_init(ptr, name, key) }
+        unsafe { bindings::nfo_mutex_init(ptr, name, key) }
     }
 
     unsafe fn lock(ptr: *mut Self::State) {

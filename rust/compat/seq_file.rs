@@ -5,7 +5,6 @@
 //! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h)
 
 use crate::bindings;
-use crate::compat::prelude::*;
 use crate::compat::types::NotThreadSafe;
 use core::fmt;
 use kernel::types::Opaque;
@@ -25,16 +24,20 @@ impl SeqFile {
         unsafe { &*raw.cast() }
     }
 
-    /// What [`seq_print`] does.
+    /// What [`seq_print`] does. C formats what Rust has only in kernels that have Rust.
     pub(crate) fn print(&self, what: fmt::Arguments<'_>) {
-        // SAFETY: The file is valid, and `%pA` is for a pointer to what this is.
-        unsafe {
-            bindings::seq_printf(
-                self.0.get(),
-                c"%pA".as_char_ptr(),
-                core::ptr::from_ref(&what).cast::<c_void>(),
-            );
-        }
+        let _ = fmt::Write::write_fmt(&mut Writer(self), what);
+    }
+}
+
+struct Writer<'a>(&'a SeqFile);
+
+impl fmt::Write for Writer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        // SAFETY: Both are valid. What does not fit is written again, into a larger buffer, by whoever reads
+        // the file.
+        unsafe { bindings::seq_write(self.0 .0.get(), text.as_ptr().cast(), text.len()) };
+        Ok(())
     }
 }
 

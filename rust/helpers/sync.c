@@ -5,6 +5,18 @@ void nfo_prefetch(const void *at)
 	prefetch(at);
 }
 
+void nfo_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *key)
+{
+	spin_lock_init(lock);
+	lockdep_set_class_and_name(lock, key, name);
+}
+
+void nfo_mutex_init(struct mutex *lock, const char *name, struct lock_class_key *key)
+{
+	mutex_init(lock);
+	lockdep_set_class_and_name(lock, key, name);
+}
+
 void nfo_spin_lock_bh(spinlock_t *lock)
 {
 	spin_lock_bh(lock);

@@ -40,6 +40,7 @@
 //! C header: [`include/net/netfilter/nf_conntrack.h`](srctree/include/net/netfilter/nf_conntrack.h)
 
 use crate::bindings;
+use crate::compat::member;
 use crate::compat::sync::aref::AlwaysRefCounted;
 use crate::compat::sync::lock::Backend;
 use crate::kernel_net::lock::SpinLockBhBackend;
@@ -350,7 +351,7 @@ impl Conn {
         }
         // SAFETY: The entry is valid, by the type invariant; for UDP, the union holds UDP's state, a word
         // that was written before the entry was confirmed.
-        let from = unsafe { (*self.as_raw()).proto.udp.as_ref().stream_ts };
+        let from = unsafe { member!((*self.as_raw()).proto.udp).stream_ts };
         // CAST: The low half of the clock, and the difference of two times.
         let lasts = u32::from(self.protocol()) != bindings::NFO_IPPROTO_UDP
             || (from as u32).wrapping_sub(now) as i32 <= -1;

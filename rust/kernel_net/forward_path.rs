@@ -11,6 +11,7 @@
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use crate::bindings;
+use crate::compat::member;
 use crate::compat::prelude::*;
 use crate::kernel_net::device::Device;
 use crate::kernel_net::neighbour::Mac;
@@ -151,7 +152,7 @@ impl<'rcu> Walk<'rcu> {
         match path.type_ {
             bindings::net_device_path_type_DEV_PATH_VLAN => {
                 // SAFETY: The type says which member of the union the device has filled.
-                let encap = unsafe { detail.encap.as_ref() };
+                let encap = unsafe { member!(detail.encap) };
                 Ok(Step::Vlan {
                     ethertype: u16::from_be(encap.proto),
                     id: encap.id,
@@ -159,7 +160,7 @@ impl<'rcu> Walk<'rcu> {
             }
             bindings::net_device_path_type_DEV_PATH_PPPOE => {
                 // SAFETY: As above.
-                let encap = unsafe { detail.encap.as_ref() };
+                let encap = unsafe { member!(detail.encap) };
                 Ok(Step::Pppoe {
                     session: encap.id,
                     station: encap.h_dest,
@@ -167,7 +168,7 @@ impl<'rcu> Walk<'rcu> {
             }
             bindings::net_device_path_type_DEV_PATH_BRIDGE => {
                 // SAFETY: As above. All were zeroed, so that what it has not filled is something, too.
-                let bridge = unsafe { detail.bridge.as_ref() };
+                let bridge = unsafe { member!(detail.bridge) };
                 // The values of the unnamed enum, in order.
                 Ok(Step::Bridge(match bridge.vlan_mode {
                     0 => BridgeVlan::Keep,

@@ -47,7 +47,7 @@ unsafe impl Backend for SpinLockBhBackend {
     unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut bindings::lock_class_key) {
         // SAFETY: By the contract of the trait, the pointer is valid for writes, and the name and
         // the key stay forever.
-        unsafe { bindings::__spin_lock_init(ptr, name, key) }
+        unsafe { bindings::nfo_spin_lock_init(ptr, name, key) }
     }
 
     #[inline]
