@@ -6,6 +6,8 @@ own := $(obj)/own
 own_src := $(src)/own
 own_core := $(shell $(RUSTC) --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs
 
+own_edition := $(shell sed -n 's/^edition = "\(.*\)"/\1/p' $(own_core:src/lib.rs=Cargo.toml))
+
 # The compiler's own description of each machine, and what the kernel's C is compiled with besides.
 own_target_x86 := x86_64-unknown-none
 # own_knows OPTION,BEFORE: an option of the compiler's, or what it was before that was one.
@@ -34,7 +36,7 @@ own_crate = $(filter-out $(4),$(own_rustc)) $(3) --crate-type rlib --crate-name 
 	--emit=obj=$(own)/$(1).o,metadata=$(own)/lib$(1).rmeta $(2)
 
 quiet_cmd_own_core = RUSTC   $@
-      cmd_own_core = $(call own_crate,core,$(own_core),--edition=2024 --cap-lints=allow --cfg no_fp_fmt_parse,--edition=%)
+      cmd_own_core = $(call own_crate,core,$(own_core),--edition=$(own_edition) --cap-lints=allow --cfg no_fp_fmt_parse,--edition=%)
 quiet_cmd_own_crate = RUSTC   $@
       cmd_own_crate = NFT_OFFLOAD_BINDINGS=$(abspath $(obj))/bindings_generated.rs \
 	$(call own_crate,$(basename $(notdir $@)),$<,$(own_extern))

@@ -13,9 +13,11 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # setup-kernel-source has fetched. An old one wants the compilers of its time: those of a suite.
 KERNEL=${NFT_OFFLOAD_KERNEL:-}
 case $KERNEL in
-6.12) SUITE=trixie GCC=14 ;;
-*) SUITE=${NFT_OFFLOAD_SUITE:-sid} GCC=16 ;;
+6.12) SUITE=trixie ;;
+*) SUITE=${NFT_OFFLOAD_SUITE:-sid} ;;
 esac
+GCC=16
+[ "$SUITE" != trixie ] || GCC=14
 # What is built for another kernel than the usual one is apart.
 VARIANT=${KERNEL:-${NFT_OFFLOAD_SUITE:-}}
 # NFT_OFFLOAD_OWN=y: without the kernel's own crate, whether there is one or not.

@@ -3,6 +3,7 @@
 //! The bindings as a crate, which both the crate in place of the kernel's and the module stand on.
 
 #![no_std]
+#![allow(unknown_lints)]
 #![allow(
     dead_code,
     improper_ctypes,
@@ -11,7 +12,6 @@
     non_snake_case,
     non_upper_case_globals,
     unnecessary_transmutes,
-    unknown_lints,
     unreachable_pub,
     unsafe_op_in_unsafe_fn
 )]
