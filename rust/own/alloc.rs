@@ -112,8 +112,8 @@ use allocator::{
     Kmalloc, //
 };
 
-// SAFETY: C aligns memory by the largest power of two that its size is a multiple of, as that of a padded
-// layout is of its alignment.
+// SAFETY: C aligns memory by the largest power of two that its size is a multiple of
+// (Documentation/core-api/memory-allocation.rst); as the size of a padded layout is of its alignment.
 unsafe impl Allocator for Kmalloc {
     fn allocate(layout: Layout, flags: Flags) -> *mut u8 {
         // SAFETY: It may be called with any size.
