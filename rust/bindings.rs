@@ -23,27 +23,21 @@
     unused_imports
 )]
 
-#[cfg(not(nft_offload_own_crate))]
 use crate::compat::derived::*;
-#[cfg(not(nft_offload_own_crate))]
 use kernel::ffi;
 
 pub(crate) use kernel::bindings::*;
 
-#[cfg(not(nft_offload_own_crate))]
 type __kernel_size_t = usize;
 
-#[cfg(not(nft_offload_own_crate))]
 /// Declares types that are only ever seen behind a pointer.
 macro_rules! opaque {
     ($($name:ident),* $(,)?) => { $(#[repr(C)] pub struct $name { _unused: [u8; 0] })* };
 }
-#[cfg(not(nft_offload_own_crate))]
 opaque! {
     flow_offload, ip_tunnel_info, neigh_ops, neigh_parms, neigh_table, netlink_range_validation,
     netlink_range_validation_signed, nf_exp_event, nf_flow_rule, nft_chain, nft_flow_rule,
     nft_offload_ctx, nft_table, ref_tracker,
 }
 
-#[cfg(not(nft_offload_own_crate))]
 include!(env!("NFT_OFFLOAD_BINDINGS"));
