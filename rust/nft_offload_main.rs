@@ -10,6 +10,7 @@
 //! - everything else: the logic, in safe Rust. `flow/` and `fast/parse` have pure parts without
 //!   kernel types.
 
+#[cfg_attr(nft_offload_own_crate, path = "own/all_bindings.rs")]
 mod bindings;
 mod compat;
 mod events;

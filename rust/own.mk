@@ -28,7 +28,7 @@ endif
 
 own_flags = $(filter-out --target=%,$(rust_flags)) --target=$(own_target) $(own_more_$(SRCARCH)) \
 	-Zfunction-sections=y -Zunstable-options --sysroot=/dev/null -L$(abspath $(own)) \
-	-Coverflow-checks=$(if $(CONFIG_RUST_OVERFLOW_CHECKS),y,n)
+	-Coverflow-checks=y
 own_rustc = RUSTC_BOOTSTRAP=1 $(RUSTC) $(own_flags)
 
 # own_crate NAME,FILE,MORE,LESS
